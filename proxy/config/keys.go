@@ -1,0 +1,147 @@
+package config
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+// KeyEnv names the environment variable that holds the keys, or the path of their file, when the configuration has none.
+const KeyEnv = "HOTCUT_KEYS"
+
+// Bounds of a key file.
+const (
+	MaxKeys    = 64
+	MaxKeyFile = 16 << 10 // bytes
+	KeyBytes   = 32
+	MaxKeyID   = 16 // characters
+)
+
+// Key is one token key.
+type Key struct {
+	ID     string // [A-Za-z0-9]{1,16}, unique within a ring
+	Secret [KeyBytes]byte
+}
+
+// String hides the secret: a Key that is printed by mistake gives nothing away.
+func (k Key) String() string { return k.ID }
+
+// GoString hides the secret from %#v.
+func (k Key) GoString() string { return "config.Key(" + k.ID + ")" }
+
+// KeyRing holds the token keys of all edges: the first signs, all verify. It is never empty.
+type KeyRing []Key
+
+// Signer is the key that seals new tokens.
+func (r KeyRing) Signer() *Key { return &r[0] }
+
+// IDs lists the key ids; the first signs.
+func (r KeyRing) IDs() []string {
+	ids := make([]string, len(r))
+	for i := range r {
+		ids[i] = r[i].ID
+	}
+	return ids
+}
+
+// ErrNoKeys is returned by LoadKeys when neither the configuration nor the environment names keys.
+var ErrNoKeys = errors.New("no token keys: name their file in keys, or set " + KeyEnv)
+
+// LoadKeys reads a key ring: from the lines in value if they are keys, else from the file that value names. An empty
+// value means that of HOTCUT_KEYS. Errors never quote a line: it may be a key.
+func LoadKeys(value string) (KeyRing, error) {
+	if value == "" {
+		value = os.Getenv(KeyEnv)
+	}
+	if value == "" {
+		return nil, ErrNoKeys
+	}
+	if inlineKeys(value) {
+		return ParseKeys([]byte(value))
+	}
+	f, err := os.Open(value)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, MaxKeyFile+1))
+	if err != nil {
+		return nil, err
+	}
+	return ParseKeys(b)
+}
+
+// inlineKeys tells keys from a path: the first line is two words, the second of them 32 bytes of base64.
+func inlineKeys(value string) bool {
+	first, _, _ := strings.Cut(strings.TrimSpace(value), "\n")
+	words := strings.Fields(first)
+	if len(words) != 2 {
+		return false
+	}
+	b, err := base64.StdEncoding.DecodeString(words[1])
+	return err == nil && len(b) == KeyBytes
+}
+
+// ParseKeys reads lines of "KID BASE64-OF-32-BYTES". Empty lines and lines that begin with # are skipped.
+func ParseKeys(b []byte) (KeyRing, error) {
+	if len(b) > MaxKeyFile {
+		return nil, fmt.Errorf("more than %d bytes: a key file holds a line of at most 64 characters per key", MaxKeyFile)
+	}
+	var ring KeyRing
+	seen := make(map[string]bool)
+	n := 0
+	for line := range bytes.Lines(b) {
+		n++
+		words := bytes.Fields(line)
+		if len(words) == 0 || words[0][0] == '#' {
+			continue
+		}
+		if len(words) != 2 {
+			return nil, fmt.Errorf("key line %d has %d words: a line is KID BASE64, `hotcut keys new` prints one", n, len(words))
+		}
+		k := Key{ID: string(words[0])}
+		if !validKeyID(k.ID) {
+			return nil, fmt.Errorf("key line %d: the key id must be 1 to %d letters and digits", n, MaxKeyID)
+		}
+		if seen[k.ID] {
+			return nil, fmt.Errorf("key line %d: the key id %s stands twice: give each key its own", n, k.ID)
+		}
+		seen[k.ID] = true
+		secret, err := base64.StdEncoding.DecodeString(string(words[1]))
+		if err != nil || len(secret) != KeyBytes {
+			return nil, fmt.Errorf("key line %d: the second word is not base64 of %d bytes: `hotcut keys new` prints a line", n, KeyBytes)
+		}
+		copy(k.Secret[:], secret)
+		if ring = append(ring, k); len(ring) > MaxKeys {
+			return nil, fmt.Errorf("more than %d keys: remove those that sign no living call", MaxKeys)
+		}
+	}
+	if len(ring) == 0 {
+		return nil, errors.New("holds no key: `hotcut keys new` prints a line")
+	}
+	return ring, nil
+}
+
+func validKeyID(s string) bool {
+	for _, c := range []byte(s) {
+		if !isAlnum(c) {
+			return false
+		}
+	}
+	return len(s) >= 1 && len(s) <= MaxKeyID
+}
+
+// MintKeyLine makes a line for the key file: a random id of four bytes in hex, and 32 random bytes in base64.
+func MintKeyLine() string {
+	var id [4]byte
+	var secret [KeyBytes]byte
+	rand.Read(id[:]) // never fails since Go 1.24
+	rand.Read(secret[:])
+	return hex.EncodeToString(id[:]) + " " + base64.StdEncoding.EncodeToString(secret[:])
+}

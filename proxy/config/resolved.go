@@ -1,0 +1,92 @@
+package config
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Resolved is the configuration with its words read: what the proxy core works with. Indexes are those of the
+// configuration's own lists.
+type Resolved struct {
+	Listeners []Listener
+	NextHops  []NextHop // legacy's targets in order, then core's
+	Networks  []Network // where the platforms' requests come from
+	Carriers  []CarrierHop
+	Names     map[string]struct{} // lower case hosts that are us on any port
+	Addresses map[string]struct{} // lower case host:port that are us: what listeners have and what they advertise
+	ViaHost   string              // "" when each listener speaks for itself
+	ViaPort   uint16              // 0: the listener's
+}
+
+// Listener is one socket to open.
+type Listener struct {
+	Index   int
+	Name    string
+	Side    Side
+	Proto   Proto
+	Addr    netip.AddrPort
+	Readers int // at least 1
+
+	AdvertiseHost string // a name or a numeric address, IPv6 without brackets
+	AdvertisePort uint16
+	Advertise     string // host:port, IPv6 in brackets: ready for a Via or a URI
+	Egress        bool   // reserved for the calls of one carrier: nothing else leaves by it
+}
+
+// PlatformNumber tells the platforms apart: the numbers are those of policy.Platform.
+type PlatformNumber uint8
+
+const (
+	LegacyPlatform PlatformNumber = 1
+	CorePlatform   PlatformNumber = 2
+)
+
+func (p PlatformNumber) String() string {
+	switch p {
+	case LegacyPlatform:
+		return "legacy"
+	case CorePlatform:
+		return "core"
+	}
+	return "none"
+}
+
+// NextHop is a target.
+type NextHop struct {
+	Platform      PlatformNumber
+	Index         int // in the platform's targets
+	Name          string
+	Pool          string
+	Addr          netip.AddrPort
+	Proto         Proto
+	Listener      int // inside listener that requests leave by unless a carrier's egress is meant
+	TimerB        time.Duration
+	SharedDialogs bool
+}
+
+// Network is where requests of a platform come from.
+type Network struct {
+	Platform  PlatformNumber
+	Prefix    netip.Prefix
+	Port      uint16 // 0: any; counts for UDP only
+	Listeners []int  // inside listeners it arrives on
+}
+
+// CarrierHop is a carrier.
+type CarrierHop struct {
+	Index        int
+	Name         string
+	Addr         netip.AddrPort
+	Proto        Proto
+	Listener     int // outside listener that requests to it leave by
+	Sources      []Source
+	Trusted      bool
+	NumberFormat string // for policy.Normalise
+	Egress       int    // inside listener that its calls leave by; -1: none of its own
+}
+
+// Source is a network that a carrier sends from.
+type Source struct {
+	Prefix netip.Prefix
+	Port   uint16 // 0: any; counts for UDP only
+}

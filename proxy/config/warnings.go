@@ -1,0 +1,32 @@
+package config
+
+import "fmt"
+
+// Warnings lists what is allowed and yet rarely meant. It expects a Config that Validate accepts.
+func (c *Config) Warnings() []string {
+	var out []string
+	for _, p := range []struct {
+		name string
+		*Platform
+	}{{"legacy", &c.Platforms.Legacy}, {"core", &c.Platforms.Core}} {
+		if len(p.Targets) == 0 {
+			out = append(out, fmt.Sprintf("platforms.%s has no targets: whom the policy puts there is answered 503", p.name))
+		}
+	}
+	for i, k := range c.Carriers {
+		if k.Egress == "" {
+			out = append(out, fmt.Sprintf("carriers[%d].egress is empty: platforms that tell trunks apart by source can not tell %s from the rest", i, k.Name))
+		}
+	}
+	own := false
+	for _, l := range c.Listen {
+		own = own || l.Side == Own
+	}
+	if !own {
+		out = append(out, "listen has no side: own: our OPTIONS probes leave by an inside listener, where a platform may take them for a trunk's")
+	}
+	if c.LogNumbers {
+		out = append(out, "logNumbers is on: the log holds whole telephone numbers")
+	}
+	return out
+}
