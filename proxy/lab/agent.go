@@ -1,0 +1,229 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/emiago/sipgo"
+	"github.com/emiago/sipgo/sip"
+	"golang.org/x/sync/errgroup"
+)
+
+// settle adjusts what sipgo keeps process-wide, before the first agent exists. It refuses datagrams that could be
+// fragmented on an Ethernet path: loopback carries 64 KiB in one piece, and a response with two Vias, two sealed
+// Record-Routes and a body may well pass 1,300 bytes. Its connections log their reference counts to the default logger
+// when they are closed with the agent.
+var settle = sync.OnceFunc(func() {
+	sip.UDPMTUSize = 16 << 10
+	sip.SetDefaultLogger(slog.New(slog.DiscardHandler))
+})
+
+// agent is the part that phones and switches share: one address on which UDP and TCP listen, and the sipgo layers.
+type agent struct {
+	addr netip.AddrPort
+	log  *slog.Logger
+
+	udp *firstRead
+	tcp *net.TCPListener
+	ua  *sipgo.UserAgent
+	srv *sipgo.Server
+	cli *sipgo.Client
+}
+
+// newAgent binds UDP and TCP to the same free port of ip.
+func newAgent(ip netip.Addr, name string, log *slog.Logger) (*agent, error) {
+	if !ip.IsLoopback() {
+		return nil, fmt.Errorf("lab: %s is not a loopback address", ip)
+	}
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	settle()
+	a := &agent{log: log.With("agent", name)}
+	udp, tcp, err := listenBoth(ip)
+	if err != nil {
+		return nil, err
+	}
+	a.udp, a.tcp = &firstRead{UDPConn: udp, begun: make(chan struct{})}, tcp
+	a.addr = a.udp.LocalAddr().(*net.UDPAddr).AddrPort()
+	a.ua, err = sipgo.NewUA(
+		sipgo.WithUserAgent(name),
+		sipgo.WithUserAgentTransportLayerOptions(sip.WithTransportLayerLogger(a.log)),
+		sipgo.WithUserAgentTransactionLayerOptions(
+			sip.WithTransactionLayerLogger(a.log),
+			// A 2xx whose transaction is gone belongs to a call that has ended; sipgo would log it as a surprise.
+			sip.WithTransactionLayerUnhandledResponseHandler(func(*sip.Response) {})),
+	)
+	if err == nil {
+		a.srv, err = sipgo.NewServer(a.ua, sipgo.WithServerLogger(a.log))
+	}
+	if err == nil {
+		a.cli, err = sipgo.NewClient(a.ua, sipgo.WithClientLogger(a.log),
+			sipgo.WithClientHostname(a.addr.Addr().String()), sipgo.WithClientPort(int(a.addr.Port())), sipgo.WithClientNAT())
+	}
+	if err != nil {
+		return nil, errors.Join(err, a.udp.Close(), a.tcp.Close())
+	}
+	return a, nil
+}
+
+// firstRead tells when a socket is being read: from then on sipgo sends requests by it, before it would bind a second one.
+type firstRead struct {
+	*net.UDPConn
+	once  sync.Once
+	begun chan struct{} // closed by the first ReadFrom
+}
+
+func (f *firstRead) ReadFrom(b []byte) (int, net.Addr, error) {
+	f.once.Do(func() { close(f.begun) })
+	return f.UDPConn.ReadFrom(b)
+}
+
+// listenBoth finds a port that is free for UDP and for TCP.
+func listenBoth(ip netip.Addr) (*net.UDPConn, *net.TCPListener, error) {
+	var last error
+	for range 20 {
+		tcp, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(netip.AddrPortFrom(ip, 0)))
+		if err != nil {
+			return nil, nil, fmt.Errorf("lab: listen on %s: %w", ip, err)
+		}
+		udp, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(tcp.Addr().(*net.TCPAddr).AddrPort()))
+		if err == nil {
+			return udp, tcp, nil
+		}
+		last = errors.Join(err, tcp.Close())
+	}
+	return nil, nil, fmt.Errorf("lab: no port of %s is free for both UDP and TCP: %w", ip, last)
+}
+
+// run serves until ctx ends; nothing is left running or bound when it returns.
+func (a *agent) run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return ended(ctx, a.srv.ServeUDP(a.udp)) })
+	g.Go(func() error { return ended(ctx, a.srv.ServeTCP(a.tcp)) })
+	g.Go(func() error {
+		<-ctx.Done()
+		return errors.Join(a.udp.Close(), a.tcp.Close())
+	})
+	return errors.Join(g.Wait(), a.ua.Close())
+}
+
+// ended turns the end of a read loop into nothing when we asked for it.
+func ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	if err == nil {
+		return errors.New("lab: a listener stopped by itself")
+	}
+	return err
+}
+
+// stamp adds our Via and chooses the local socket: the listener for UDP, our address and any port for TCP.
+func (a *agent) stamp(req *sip.Request) {
+	transport := req.Transport()
+	via := &sip.ViaHeader{
+		ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: transport,
+		Host: a.addr.Addr().String(), Port: int(a.addr.Port()),
+	}
+	via.Params.Add("branch", sip.GenerateBranch())
+	via.Params.Add("rport", "")
+	req.PrependHeader(via)
+	req.Laddr = sip.Addr{IP: net.IP(a.addr.Addr().AsSlice())}
+	if transport == "UDP" {
+		req.Laddr.Port = int(a.addr.Port())
+	}
+	if req.Body() == nil {
+		req.SetBody(nil) // writes Content-Length: 0
+	}
+}
+
+// asIs is the option by which sipgo adds nothing of its own to a request.
+func asIs(*sipgo.Client, *sip.Request) error { return nil }
+
+// start begins a client transaction for a complete request, once the agent runs.
+func (a *agent) start(ctx context.Context, req *sip.Request) (sip.ClientTransaction, error) {
+	select {
+	case <-a.udp.begun:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	a.stamp(req)
+	return a.cli.TransactionRequest(ctx, req, asIs)
+}
+
+// write sends a request outside any transaction: the ACK of a 2xx.
+func (a *agent) write(req *sip.Request) error {
+	a.stamp(req)
+	return a.cli.WriteRequest(req, asIs)
+}
+
+// ask sends a request and waits for its final response.
+func (a *agent) ask(ctx context.Context, req *sip.Request) (*sip.Response, error) {
+	tx, err := a.start(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	defer tx.Terminate()
+	for {
+		select {
+		case res := <-tx.Responses():
+			if !res.IsProvisional() {
+				return res, nil
+			}
+		case <-tx.Done():
+			return nil, fmt.Errorf("%s had no final response: %w", req.Method, tx.Err())
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// contact is the URI by which peers reach this agent.
+func (a *agent) contact(user, transport string) sip.Uri {
+	u := sip.Uri{Scheme: "sip", User: user, Host: a.addr.Addr().String(), Port: int(a.addr.Port())}
+	if transport != "UDP" {
+		u.UriParams = sip.NewParams()
+		u.UriParams.Add("transport", strings.ToLower(transport))
+	}
+	return u
+}
+
+// headers every request and response of the lab carries after the mandatory ones.
+func contactHeader(u sip.Uri) sip.Header { return &sip.ContactHeader{Address: u} }
+
+// parseURI reads "sip:user@host" or plain "user@host".
+func parseURI(s string) (sip.Uri, error) {
+	if !strings.Contains(s, ":") || !strings.HasPrefix(strings.ToLower(s), "sip") {
+		s = "sip:" + s
+	}
+	var u sip.Uri
+	if err := sip.ParseUri(s, &u); err != nil {
+		return u, fmt.Errorf("lab: %q is no SIP address: %w", s, err)
+	}
+	return u, nil
+}
+
+// sdp describes a session that nobody sends media in: the lab watches signalling. The session name says who wrote it.
+func sdp(name string, addr netip.AddrPort) []byte {
+	host := addr.Addr().String()
+	return []byte("v=0\r\no=- 1 1 IN IP4 " + host + "\r\ns=" + name + "\r\nc=IN IP4 " + host + "\r\nt=0 0\r\nm=audio " +
+		strconv.Itoa(int(addr.Port())) + " RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\na=inactive\r\n")
+}
+
+// sessionName reads the s= line back.
+func sessionName(body []byte) string {
+	for line := range strings.Lines(string(body)) {
+		if name, found := strings.CutPrefix(line, "s="); found {
+			return strings.TrimRight(name, "\r\n")
+		}
+	}
+	return ""
+}

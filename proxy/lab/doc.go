@@ -1,0 +1,21 @@
+// Package lab is a small telephone world on loopback: phones, two switches told apart by what they answer, an embedded
+// Redis and edges as child processes. `hotcut lab` tells its story with it, and tests borrow its parts.
+//
+// It promises that every peer behaves as a real user agent does: a 2xx is acknowledged and a BYE sent along the route
+// set of the dialog (RFC 3261 section 12), a 2xx is sent again until its ACK, responses go back by the connection that
+// brought the request. A Switch writes down, per Call-ID, what reached it, so that "where did this call go" is
+// answered by the two platforms and not by the edge under test.
+//
+// It refuses to be a load generator (every table is small and bounded, SIPp is better at it), it carries no media, and
+// it leaves the loopback network never.
+//
+// # Decisions
+//
+//   - Dialogs are the lab's own (dialog.go), not sipgo's: sipgo's client session sends what arrives without a
+//     Record-Route to the Contact and its server session ignores strict routers, while the point here is to catch an edge
+//     whose route set is wrong. sipgo keeps what it is good at: sockets, parsing, transactions.
+//   - Legacy, core and every edge have a loopback address of their own (127.0.0.0/8 is all local on Linux), because an
+//     edge tells platforms apart by their networks, as it does in production.
+//   - Edges are child processes of the own binary: an edge can be killed with SIGKILL in the middle of a call, which is
+//     what the lab has to show, and the process that runs is the one that production runs.
+package lab

@@ -1,0 +1,246 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+)
+
+// User parts by which a caller asks for a behaviour. Any other user is called back if it is registered here, and
+// answered by the switch itself if it is not.
+const (
+	UserAnswer = "answer" // 180, 200
+	UserBusy   = "busy"   // 486
+	UserRing   = "ring"   // 180 until CANCEL
+	UserHangup = "hangup" // 180, 200, and BYE as soon as the ACK is here
+)
+
+// SwitchOptions say which platform a switch plays.
+type SwitchOptions struct {
+	Platform string     // "legacy" or "core": what PlatformHeader says
+	Server   string     // Server header; default "lab-PLATFORM"
+	IP       netip.Addr // own address: platforms are told apart by their networks
+	Log      *slog.Logger
+}
+
+// Switch is one platform: a registrar and a back-to-back call server in one.
+type Switch struct {
+	*agent
+	platform string
+	server   string
+
+	// Received is every request that reached the switch, ACK and CANCEL included.
+	Received *Journal
+
+	reg registrar
+
+	mu    sync.Mutex // guards calls
+	calls map[string]*leg
+}
+
+// leg is an answered call as the switch sees it: its dialog with the caller, and the call it placed to the callee.
+type leg struct {
+	dialog *dialog
+	far    *Call // nil when the switch answered itself
+}
+
+// A switch holds so many calls at once; more get 503.
+const switchCalls = 8192
+
+// NewSwitch binds the switch's sockets. Run makes it work.
+func NewSwitch(o SwitchOptions) (*Switch, error) {
+	if o.Server == "" {
+		o.Server = "lab-" + o.Platform
+	}
+	s := &Switch{platform: o.Platform, server: o.Server, Received: newJournal(), calls: make(map[string]*leg)}
+	s.reg.bindings = make(map[string][]binding)
+	var err error
+	if s.agent, err = newAgent(o.IP, o.Server, o.Log); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Run makes the switch work until ctx ends.
+func (s *Switch) Run(ctx context.Context) error {
+	s.srv.OnInvite(func(req *sip.Request, tx sip.ServerTransaction) { s.onInvite(ctx, req, tx) })
+	s.srv.OnAck(func(req *sip.Request, _ sip.ServerTransaction) { s.hear(req) })
+	s.srv.OnBye(func(req *sip.Request, tx sip.ServerTransaction) { s.onBye(ctx, req, tx) })
+	s.srv.OnCancel(func(req *sip.Request, tx sip.ServerTransaction) { // one that matched no INVITE
+		s.hear(req)
+		s.refuse(req, tx, 481, "Call/Transaction Does Not Exist")
+	})
+	s.srv.OnRegister(s.onRegister)
+	s.srv.OnOptions(func(req *sip.Request, tx sip.ServerTransaction) {
+		s.respond(req, tx, "", 200, "OK", nil, s.identity()...)
+	})
+	return s.run(ctx)
+}
+
+// Addr is where the switch listens, by UDP and TCP.
+func (s *Switch) Addr() netip.AddrPort { return s.addr }
+
+// Platform is which side the switch plays.
+func (s *Switch) Platform() string { return s.platform }
+
+// identity is what tells the platforms apart in an answer.
+func (s *Switch) identity() []sip.Header {
+	return []sip.Header{sip.NewHeader("Server", s.server), sip.NewHeader(PlatformHeader, s.platform)}
+}
+
+func (s *Switch) hear(req *sip.Request) {
+	s.Received.add(req.CallID().Value(), Heard{Method: req.Method.String(), CSeq: req.CSeq().SeqNo, From: req.Source(), At: time.Now()})
+}
+
+func (s *Switch) refuse(req *sip.Request, tx sip.ServerTransaction, code int, reason string) {
+	s.respond(req, tx, "", code, reason, nil, s.identity()...)
+}
+
+// refuseInvite sends a final refusal and hears its ACK.
+func (s *Switch) refuseInvite(ctx context.Context, req *sip.Request, tx sip.ServerTransaction, tag string, code int, reason string) {
+	s.respond(req, tx, tag, code, reason, nil, s.identity()...)
+	s.hearACK(ctx, tx)
+}
+
+// hearACK notes the ACK of a refusal, which the transaction layer absorbs.
+func (s *Switch) hearACK(ctx context.Context, tx sip.ServerTransaction) {
+	select {
+	case ack := <-tx.Acks():
+		s.hear(ack)
+	case <-tx.Done():
+	case <-ctx.Done():
+	}
+}
+
+func (s *Switch) onInvite(ctx context.Context, req *sip.Request, tx sip.ServerTransaction) {
+	s.hear(req)
+	if req.To().Params.Has("tag") {
+		s.onReinvite(req, tx)
+		return
+	}
+	tx.OnCancel(func(cancel *sip.Request) { s.hear(cancel) })
+	tag := sip.GenerateTagN(12)
+	user := strings.ToLower(req.Recipient.User)
+	if user == UserBusy {
+		s.refuseInvite(ctx, req, tx, tag, 486, "Busy Here")
+		return
+	}
+	s.respond(req, tx, tag, 180, "Ringing", nil, s.identity()...)
+	if user == UserRing {
+		s.hearACK(ctx, tx) // the transaction layer answers the CANCEL with 487
+		return
+	}
+	var far *Call
+	if b, found := s.reg.find(req.Recipient.User + "@" + req.Recipient.Host); found && user != UserAnswer && user != UserHangup {
+		if far = s.callBack(ctx, req, tx, tag, b); far == nil {
+			return
+		}
+	}
+	s.answer(ctx, req, tx, tag, far)
+}
+
+// answer accepts the call and keeps it until a BYE.
+func (s *Switch) answer(ctx context.Context, req *sip.Request, tx sip.ServerTransaction, tag string, far *Call) {
+	id := req.CallID().Value()
+	l := &leg{dialog: calleeDialog(req, tag, s.contact(req.Recipient.User, req.Transport())), far: far}
+	s.mu.Lock()
+	full := len(s.calls) >= switchCalls
+	if !full {
+		s.calls[id] = l
+	}
+	s.mu.Unlock()
+	if full {
+		s.refuseInvite(ctx, req, tx, tag, 503, "Service Unavailable")
+		return
+	}
+	if far != nil {
+		go func() { // the callee hangs up first: so does the switch
+			select {
+			case <-far.Ended():
+				s.hangupLogged(ctx, id)
+			case <-ctx.Done():
+			}
+		}()
+	}
+	acked := s.accept(req, tx, tag, s.Received, s.server, s.identity())
+	if !acked || strings.ToLower(req.Recipient.User) == UserHangup {
+		s.hangupLogged(ctx, id) // no ACK: RFC 3261 section 13.3.1.4 ends the call with BYE
+	}
+}
+
+func (s *Switch) onReinvite(req *sip.Request, tx sip.ServerTransaction) {
+	s.mu.Lock()
+	l := s.calls[req.CallID().Value()]
+	s.mu.Unlock()
+	if l == nil {
+		s.refuse(req, tx, 481, "Call/Transaction Does Not Exist")
+		return
+	}
+	s.accept(req, tx, "", s.Received, s.server, s.identity())
+}
+
+func (s *Switch) onBye(ctx context.Context, req *sip.Request, tx sip.ServerTransaction) {
+	s.hear(req)
+	l := s.take(req.CallID().Value())
+	if l == nil {
+		s.refuse(req, tx, 481, "Call/Transaction Does Not Exist")
+		return
+	}
+	s.respond(req, tx, "", 200, "OK", nil, s.identity()...)
+	if l.far != nil && !l.far.EndedByPeer() {
+		if err := l.far.Hangup(ctx); err != nil {
+			s.log.Warn("the far leg did not take its BYE", "error", err)
+		}
+	}
+}
+
+// take removes a call and returns it.
+func (s *Switch) take(id string) *leg {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := s.calls[id]
+	delete(s.calls, id)
+	return l
+}
+
+// Calls returns the Call-IDs of the calls that are up, sorted.
+func (s *Switch) Calls() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ids := make([]string, 0, len(s.calls))
+	for id := range s.calls {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// Hangup ends a call from the platform's side.
+func (s *Switch) Hangup(ctx context.Context, callID string) error {
+	l := s.take(callID)
+	if l == nil {
+		return errors.New("the switch has no such call")
+	}
+	res, err := s.ask(ctx, l.dialog.request(sip.BYE))
+	if err != nil {
+		return fmt.Errorf("BYE of %s: %w", s.platform, err)
+	}
+	if !res.IsSuccess() {
+		return fmt.Errorf("BYE of %s was refused: %d %s", s.platform, res.StatusCode, res.Reason)
+	}
+	return nil
+}
+
+func (s *Switch) hangupLogged(ctx context.Context, callID string) {
+	if err := s.Hangup(ctx, callID); err != nil {
+		s.log.Info("a call was not hung up", "call", callID, "error", err)
+	}
+}
