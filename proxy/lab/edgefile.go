@@ -1,0 +1,102 @@
+package lab
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"text/template"
+)
+
+// EdgeOptions say where an edge stands. Its ports are free ones of IP.
+type EdgeOptions struct {
+	Name   string         // node name
+	IP     netip.Addr     // own address
+	Dir    string         // its folder: configuration, state, admin socket, log
+	Store  string         // URL of the policy store
+	Keys   string         // file of token keys, the same for all edges
+	Legacy netip.AddrPort // the legacy switch, reached by UDP
+	Core   netip.AddrPort // the new core, reached by TCP
+}
+
+// edgeFile is the configuration of an edge of the lab: what an operator would write, with loopback addresses. The
+// limits are those of a machine that one person watches; per-source budgets are raised since all phones of the lab
+// share one address.
+var edgeFile = template.Must(template.New("edge").Parse(`# Written by hotcut lab.
+node: {{.Name}}
+store: {{.Store}}
+names: [{{.IP}}]
+state: {{.Dir}}/state
+keys: {{.Keys}}
+listen:
+  - {name: out-udp, side: outside, transport: udp, address: "{{.Outside}}"}
+  - {name: out-tcp, side: outside, transport: tcp, address: "{{.Outside}}"}
+  - {name: in-udp, side: inside, transport: udp, address: "{{.Inside}}"}
+  - {name: in-tcp, side: inside, transport: tcp, address: "{{.Inside}}"}
+platforms:
+  legacy:
+    targets: [{name: legacy-1, uri: "sip:{{.Legacy}};transport=udp", pool: main, keep: none}]
+    sources: [{{.Legacy.Addr}}/32]
+  core:
+    targets: [{name: core-1, uri: "sip:{{.Core}};transport=tcp", pool: main, keep: none}]
+    sources: [{{.Core.Addr}}/32]
+media: {engine: none}
+admin: {socket: {{.Dir}}/edge.sock, metrics: "{{.Metrics}}"}
+limits:
+  connectionsPerSource: 512
+  sourceRate: 500
+  sourceBurst: 1000
+  transactions: 4096
+  choices: 4096
+  dialogs: 4096
+  callRecords: 4096
+  callRecordBytes: 8388608
+`))
+
+// layout is an edge's file and the addresses in it.
+type layout struct {
+	EdgeOptions
+	Outside, Inside, Metrics netip.AddrPort
+}
+
+// writeEdgeFile chooses ports and writes the configuration into the edge's folder.
+func writeEdgeFile(o EdgeOptions) (layout, string, error) {
+	l := layout{EdgeOptions: o}
+	if !o.IP.IsLoopback() {
+		return l, "", fmt.Errorf("lab: %s is not a loopback address", o.IP)
+	}
+	var held []func() error // all three are held until all three are known, or one could be handed out twice
+	for _, at := range []*netip.AddrPort{&l.Outside, &l.Inside, &l.Metrics} {
+		udp, tcp, err := listenBoth(o.IP)
+		if err != nil {
+			return l, "", errors.Join(err, release(held))
+		}
+		held = append(held, udp.Close, tcp.Close)
+		*at = netip.MustParseAddrPort(tcp.Addr().String())
+	}
+	if err := release(held); err != nil {
+		return l, "", err
+	}
+	if err := os.MkdirAll(filepath.Join(o.Dir, "state"), 0o700); err != nil {
+		return l, "", fmt.Errorf("lab: folder of %s: %w", o.Name, err)
+	}
+	var b bytes.Buffer
+	if err := edgeFile.Execute(&b, l); err != nil {
+		return l, "", fmt.Errorf("lab: configuration of %s: %w", o.Name, err)
+	}
+	file := filepath.Join(o.Dir, "edge.yaml")
+	if err := os.WriteFile(file, b.Bytes(), 0o600); err != nil {
+		return l, "", fmt.Errorf("lab: configuration of %s: %w", o.Name, err)
+	}
+	return l, file, nil
+}
+
+func release(held []func() error) error {
+	var errs []error
+	for _, free := range held {
+		errs = append(errs, free())
+	}
+	return errors.Join(errs...)
+}
