@@ -20,10 +20,13 @@
 //
 // # Decisions
 //
-// A transport error in Proceeding of an INVITE client says DoError without
-// DoEnd: the request has arrived, so the error belongs to something else (a
-// late retransmission, our CANCEL, a forged ICMP message), and a ringing call
-// must not die of it. RFC 3261 figure 5 has no such row either.
+// A client ends in exactly one of three ways: a first final response (DoPass),
+// DoTimeout|DoEnd or DoError|DoEnd. So a transport error counts only while no
+// final response came, and for an INVITE only until it rings: the request has
+// arrived then, the error belongs to something else (a late retransmission, our
+// CANCEL, a forged ICMP message), and a ringing call must not die of it. RFC 3261
+// figure 5 tells the user of an error in Completed too; but that is our hop ACK,
+// which the target asks for again by repeating its final response.
 //
 // A non-INVITE server transaction that got no final response ends after
 // Timer F + T4. RFC 3261 leaves it to its user; but the client upstream has

@@ -16,7 +16,7 @@ type Machine struct {
 	kind     Kind
 	state    State
 	reliable bool
-	answered bool // server: there is a last response to send again; INVITE client: a response came
+	answered bool // server: there is a last response to send again; INVITE client: it rings (101-199)
 }
 
 // Init starts m at now. A client says DoSend: send the request. reliable is

@@ -141,8 +141,6 @@ func replay(t *testing.T, section, in string) (string, []row) {
 				}
 			}
 			do = m.Init(Kind(k), reliable, &timers, now)
-		} else if words[1] == "Abandon" {
-			m.Abandon(now)
 		} else if e := parse(eventNames[:], words[1]); e > 0 {
 			rows = append(rows, row{m.Kind(), m.State(), Event(e)})
 			do = m.Step(Event(e), now)

@@ -88,7 +88,8 @@ const (
 	// another 64*T1 for the final response, then says DoTimeout. Where no 1xx came,
 	// Timer C says DoTimeout|DoEnd at once: treat it as a 408.
 	DoTimerC
-	// DoError: the transport failed; without DoEnd the transaction lives on.
+	// DoError: the transport failed. Client: no final response will come, always
+	// with DoEnd. InviteServer: the response is lost, the transaction lives on.
 	DoError
 	// DoEnd: terminated, free it.
 	DoEnd
