@@ -1,0 +1,56 @@
+# Hotcut. `make` alone lists what there is to do.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+FUZZTIME ?= 1m# for each fuzz target
+BENCH ?= .#   which benchmarks
+
+.PHONY: help
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## bin/hotcut, one static binary
+	CGO_ENABLED=0 go build -trimpath -o bin/hotcut ./cmd/hotcut
+
+.PHONY: demo
+demo: build ## watch tenants move and come back, on this machine, in under a minute
+	bin/hotcut lab
+
+.PHONY: test
+test: peers lint ## everything: linters, unit tests, race detector, tests against real Redis, SIPp and Kamailio
+	go test ./...
+	go test -race -timeout 10m ./...
+	go test -tags interop -timeout 15m ./...
+
+.PHONY: race
+race: ## unit tests under the race detector
+	go test -race -timeout 10m ./...
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME (default 1m)
+	@go list ./... | while read -r pkg; do \
+	  go test -list '^Fuzz' "$$pkg" | { grep '^Fuzz' || true; } | while read -r target; do \
+	    echo "== $$pkg $$target $(FUZZTIME)"; \
+	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$pkg" </dev/null; \
+	  done; \
+	done
+
+.PHONY: bench
+bench: ## every benchmark, or BENCH=REGEXP
+	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+.PHONY: lint
+lint: ## gofmt, go vet, staticcheck, govulncheck
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
+	  if [ -n "$$unformatted" ]; then echo "not formatted (gofmt -w FILE):"; echo "$$unformatted"; exit 1; fi
+	go vet ./...
+	go vet -tags interop ./...
+	go tool staticcheck -tags interop ./...
+	@.ci/vulncheck
+
+# What the interop tests talk to. gcc is what the race detector links with.
+.PHONY: peers
+peers:
+	@.ci/peers
