@@ -1,0 +1,26 @@
+// Package transport moves whole SIP messages between sockets and one handler: UDP in batches, TCP as framed messages.
+//
+// It promises: a message handed to [Handler.Message] is one datagram or one framed unit of a stream, complete and
+// within limits; messages of one connection arrive in order; what one goroutine (or several, on one connection)
+// hands to [Out.End] leaves in that order; nothing on the sending side ever waits for a peer: a full socket buffer
+// drops the datagram, a connection that does not read is cut off. What could not be sent over a connection is
+// reported by tag. Everything that grows has a bound and every refusal a named [Reason].
+//
+// It refuses to understand SIP: beyond framing it knows neither methods nor transactions, it does not retransmit,
+// resolve names or choose targets, and it dials only what the caller addresses as a pooled peer.
+//
+// # Decisions
+//
+// Flush order: all datagrams of one socket leave with one sendmmsg, which would let a later message for one socket
+// overtake an earlier one for another. Where the order is a promise (the forwarded INVITE before our 100, the final
+// response before our hop ACK: a kill -9 between them must lose nothing) both belong to one call of the handler, so
+// Out counts the changes of socket within a call ("tiers") and flushes tier by tier: the batch still leaves with a
+// few system calls, and within a call the order of the kernel is the order of End.
+//
+// Readers run inside RawConn.Read's callback and leave it only to wait or to stop: the runtime's poller is
+// edge-triggered, an edge that comes while a batch is handled makes the next wait return at once, and a batch that was not full
+// needs no second system call to learn that the socket is empty.
+//
+// Failures are told by one goroutine of their own, never from within End or Flush: those run under the caller's
+// locks, which Handler.Failed is going to take.
+package transport

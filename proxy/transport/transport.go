@@ -1,0 +1,159 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+)
+
+// A Spec describes one listener. Its index in the slice given to New is the Listener of its peers.
+type Spec struct {
+	Name     string // for error texts
+	Proto    Proto
+	Addr     netip.AddrPort // port 0: the kernel chooses, see Transport.Addr
+	Readers  int            // UDP: sockets and reader goroutines; 0 means 1. More share the port (SO_REUSEPORT): one source stays with one
+	DialsOut bool           // TCP: pooled connections may leave by this listener's address
+}
+
+const maxReaders = 256
+
+// A Handler takes what arrives. Message and Refused must be set; a nil func of the others drops the event.
+//
+// The funcs are called on the goroutine that noticed: they run concurrently with each other and must not wait. out belongs
+// to that goroutine; it is flushed after the batch. They may call Transport.Close, but not wait for Run.
+type Handler struct {
+	// Message gets one datagram or one framed message of a stream. raw is valid during the call only. now is the time of the
+	// batch in nanoseconds since the Unix epoch.
+	Message func(now int64, from Peer, raw []byte, out *Out)
+
+	// Failed tells that a message given to Out.End for a stream did not reach the kernel whole: its dial failed, or its connection
+	// was gone or died first. to and tag are End's. Nothing is said of messages that were written.
+	Failed func(now int64, to Peer, tag uint64, err error, out *Out)
+
+	// Unreachable tells of an ICMP error for a datagram sent to addr by a listener. datagram is what ICMP returned of it: its beginning,
+	// often all, perhaps nothing. ICMP is not authenticated: believe it only for a datagram you know.
+	Unreachable func(now int64, listener uint16, addr netip.AddrPort, datagram []byte, out *Out)
+
+	// Closed tells that a connection that was open is gone. Its unsent messages come through Failed, before or after.
+	Closed func(now int64, p Peer)
+
+	// Refused tells the name of a refusal (a Reason marked "in", or wire's name of a framing fault) and who caused it.
+	Refused func(reason string, from netip.AddrPort)
+}
+
+// A Transport owns the sockets. New binds them, Run works, and when Run returns nothing is left of it.
+type Transport struct {
+	// Set once by New.
+	handler   Handler
+	limits    Limits
+	listeners []*listener
+
+	stats    Stats
+	stopping atomic.Bool
+
+	life    sync.Mutex // guards ended, so that no goroutine starts after Run began to wait for them
+	ended   bool
+	running sync.WaitGroup
+}
+
+// A listener is one bound address.
+type listener struct {
+	spec Spec
+	addr netip.AddrPort // as bound
+	udp  []*udpSocket   // one per reader
+}
+
+// New binds every listener, so that a bad address or a port in use is known before anything runs; the error names the
+// listener and its address. It starts nothing. To release the sockets without working, call Run with a cancelled
+// context.
+func New(specs []Spec, h Handler, lim Limits) (*Transport, error) {
+	if h.Message == nil || h.Refused == nil {
+		return nil, errors.New("transport: Handler.Message and Handler.Refused must be set")
+	}
+	t := &Transport{handler: h, limits: lim.withDefaults()}
+	for _, spec := range specs {
+		l, err := bind(spec)
+		if err != nil {
+			t.closeSockets()
+			return nil, fmt.Errorf("listener %q (%s %s): %w", spec.Name, spec.Proto, spec.Addr, err)
+		}
+		t.listeners = append(t.listeners, l)
+	}
+	return t, nil
+}
+
+func bind(spec Spec) (*listener, error) {
+	if !spec.Addr.IsValid() {
+		return nil, errors.New("no address")
+	}
+	l := &listener{spec: spec, addr: spec.Addr}
+	switch spec.Proto {
+	case UDP:
+		readers := max(spec.Readers, 1)
+		if readers > maxReaders {
+			return nil, fmt.Errorf("%d readers, at most %d", readers, maxReaders)
+		}
+		for range readers { // the first bind fixes a port of 0 for the others
+			s, addr, err := bindUDP(l.addr, readers > 1)
+			if err != nil {
+				l.close()
+				return nil, err
+			}
+			l.addr = addr
+			l.udp = append(l.udp, s)
+		}
+		return l, nil
+	}
+	return nil, fmt.Errorf("unknown protocol %d", spec.Proto)
+}
+
+func (l *listener) close() {
+	for _, s := range l.udp {
+		s.conn.Close()
+	}
+}
+
+func (t *Transport) closeSockets() {
+	for _, l := range t.listeners {
+		l.close()
+	}
+}
+
+// Run reads and writes until ctx ends; then it closes every socket and connection, waits for its goroutines and returns nil. Run
+// may be called once.
+func (t *Transport) Run(ctx context.Context) error {
+	for i, l := range t.listeners {
+		for lane, s := range l.udp {
+			r := &udpReader{t: t, listener: uint16(i), socket: s, out: t.newOut(lane), recv: newRecvHeaders(), errs: newErrorQueue()}
+			t.spawn(r.run)
+		}
+	}
+	<-ctx.Done()
+	t.stopping.Store(true)
+	t.life.Lock()
+	t.ended = true
+	t.life.Unlock()
+	t.closeSockets()
+	t.running.Wait()
+	return nil
+}
+
+// spawn starts a goroutine that Run waits for, unless Run is already ending.
+func (t *Transport) spawn(f func()) bool {
+	t.life.Lock()
+	defer t.life.Unlock()
+	if t.ended {
+		return false
+	}
+	t.running.Go(f)
+	return true
+}
+
+// Addr returns the address that a listener is bound to, with its real port.
+func (t *Transport) Addr(listener int) netip.AddrPort { return t.listeners[listener].addr }
+
+// Stats returns the live counters.
+func (t *Transport) Stats() *Stats { return &t.stats }
