@@ -13,33 +13,13 @@ const (
 	Busy503                    // 503 without Retry-After; see Busy for one that has it
 )
 
-// Reason is the verdict on a target.
-type Reason uint8
-
-// The reasons; their String is a metric label.
+// The reasons why a target is out, or should be; each is a metric label.
 const (
-	Good         Reason = iota
-	MissedProbes        // probes were not answered
-	Unreachable         // transport errors
-	Silent              // timeouts
-	Busy                // 503 with Retry-After
+	MissedProbes = "missed_probes" // probes were not answered
+	Unreachable  = "unreachable"   // transport errors
+	Silent       = "silent"        // timeouts
+	Busy503After = "busy"          // 503 with Retry-After
 )
-
-func (r Reason) String() string {
-	switch r {
-	case Good:
-		return "good"
-	case MissedProbes:
-		return "missed_probes"
-	case Unreachable:
-		return "unreachable"
-	case Silent:
-		return "silent"
-	case Busy:
-		return "busy"
-	}
-	return "unknown"
-}
 
 // Due returns the targets whose probe is due at now (Unix nanoseconds) and plans
 // their next one. It also ends the time of busy ones. Its owner calls it a few
@@ -114,13 +94,13 @@ func (t *Table) Busy(i int, now int64, retryAfter time.Duration) {
 	x := &t.targets[i]
 	if !x.failing && x.busyUntil == 0 {
 		x.verdict = now
-		x.reason = Busy
+		x.reason = Busy503After
 	}
 	x.busyUntil = max(x.busyUntil, now+int64(min(retryAfter, t.cfg.MaxBusy)))
 	t.eject(x.pool, now)
 }
 
-func (t *Table) miss(i int, now int64, why Reason) {
+func (t *Table) miss(i int, now int64, why string) {
 	if !t.has(i) {
 		return
 	}
@@ -144,8 +124,8 @@ func (t *Table) recovered(x *target) {
 	switch {
 	case x.failing:
 	case x.busyUntil != 0:
-		x.reason = Busy
+		x.reason = Busy503After
 	default:
-		x.reason, x.verdict = Good, 0
+		x.reason, x.verdict = "", 0
 	}
 }

@@ -65,11 +65,11 @@ type target struct {
 	// Guarded by Table.mu.
 	misses, hits int
 	failing      bool
-	busyUntil    int64 // Unix nanoseconds; 0: not busy
-	verdict      int64 // when it became failing or busy
-	since        int64 // when out last changed; 0: never
-	reason       Reason
-	next         int64 // probe; 0: not yet scheduled
+	busyUntil    int64  // Unix nanoseconds; 0: not busy
+	verdict      int64  // when it became failing or busy
+	since        int64  // when out last changed; 0: never
+	reason       string // empty: no verdict
+	next         int64  // probe; 0: not yet scheduled
 }
 
 // New makes a table in which every target is up.
