@@ -1,0 +1,228 @@
+package migration
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/hotcut/hotcut/policy"
+)
+
+// Engine commits plans and waits for the edges. Its fields are set once, before use.
+type Engine struct {
+	Store  policy.Store
+	Fleet  *Fleet
+	Roster string        // cache file of the roster; "": none is kept
+	Limit  time.Duration // of one reading or one commit
+	Wait   time.Duration // for the edges to follow; 0: not at all
+	Now    func() time.Time
+
+	Say      func(format string, args ...any) // what a person should hear on the way
+	Progress func(Convergence)                // nil: nobody watches
+}
+
+// Outcome is a change that was committed.
+type Outcome struct {
+	Plan       *Plan             `json:"plan"`
+	From       uint64            `json:"from"` // the rev before
+	Head       policy.Head       `json:"head"`
+	Durability policy.Durability `json:"durability"`
+	Edges      Convergence       `json:"edges"`
+	Waited     bool              `json:"waited"`
+	Draining   []Drain           `json:"draining"`
+	Unasked    []string          `json:"unasked"` // edges that did not say what drains
+}
+
+// UnknownError: the store went away before it answered. The key tells later whether the change was committed.
+type UnknownError struct {
+	Key string
+	Err error
+}
+
+func (e *UnknownError) Error() string { return e.Err.Error() }
+func (e *UnknownError) Unwrap() error { return e.Err }
+
+// maxPiece is how many tenants one change of a mass rollback holds.
+const maxPiece = 1000
+
+// Present reads the policy and the roster. An edge ahead of the store makes it a *RegressedError.
+func (e *Engine) Present(ctx context.Context) (Present, error) {
+	ctx, cancel := context.WithTimeout(ctx, e.Limit)
+	defer cancel()
+	// The roster first: read after the head it could show an edge that has just applied something newer.
+	nodes, err := e.Store.Nodes(ctx)
+	if err != nil {
+		return Present{}, err
+	}
+	s, err := e.Store.LoadAt(ctx, 0)
+	if errors.Is(err, policy.ErrNoPolicy) {
+		return Present{}, e.emptied(ctx, nodes, err)
+	}
+	if err != nil {
+		return Present{}, err
+	}
+	for _, n := range nodes {
+		if n.Epoch == s.Epoch() && n.Rev > s.Rev() {
+			return Present{}, &RegressedError{Edge: n.Edge, EdgeRev: n.Rev, Rev: s.Rev()}
+		}
+	}
+	e.remember(s.Head(), nodes)
+	return Present{Snapshot: s, Nodes: nodes, At: e.Now()}, nil
+}
+
+// emptied tells a store that never held a policy from one that lost it.
+func (e *Engine) emptied(ctx context.Context, nodes []policy.NodeState, err error) error {
+	old, _ := e.lastRoster() // an unreadable cache is no cache
+	for _, a := range e.Fleet.States(ctx, e.Fleet.Addresses(append(old.Nodes, nodes...))) {
+		if a.Err == nil && a.Value.Rev > 0 {
+			return &RegressedError{Edge: a.Edge, EdgeRev: a.Value.Rev}
+		}
+	}
+	return err
+}
+
+// remember keeps the roster for the day the store is gone. A cache that can not be written costs only that.
+func (e *Engine) remember(head policy.Head, nodes []policy.NodeState) {
+	if e.Roster == "" {
+		return
+	}
+	if err := SaveRoster(e.Roster, Roster{SavedAt: e.Now().UnixMilli(), Head: head, Nodes: nodes}); err != nil {
+		e.Say("the roster could not be kept for later: %v", err)
+	}
+}
+
+func (e *Engine) lastRoster() (Roster, error) {
+	if e.Roster == "" {
+		return Roster{}, nil
+	}
+	return LoadRoster(e.Roster)
+}
+
+// Plan reads the present and plans the goal.
+func (e *Engine) Plan(ctx context.Context, goal Goal) (*Plan, error) {
+	at, err := e.Present(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return goal(at)
+}
+
+// PlanBack is Plan for goals towards legacy: a store that fell behind its edges is brought past them first, unasked.
+func (e *Engine) PlanBack(ctx context.Context, goal Goal, by Author) (*Plan, error) {
+	p, err := e.Plan(ctx, goal)
+	var behind *RegressedError
+	if !errors.As(err, &behind) {
+		return p, err
+	}
+	e.Say("%v", behind)
+	r, err := e.Resync(ctx, ResyncFrom{}, by)
+	if err != nil {
+		return nil, fmt.Errorf("%w; and the resync failed: %w", behind, err)
+	}
+	e.Say("resynced from %s: rev %d", r.Edge, r.Head.Rev)
+	return e.Plan(ctx, goal)
+}
+
+// Commit applies a plan that was confirmed and waits for the edges. A plan that forces its state is made again on
+// conflict, until it holds or ctx ends; any other conflict is the caller's to look at.
+func (e *Engine) Commit(ctx context.Context, goal Goal, p *Plan) (*Outcome, error) {
+	if err := p.Refusal(); err != nil {
+		return nil, err
+	}
+	for p.Change.Force {
+		out, err := e.commit(ctx, p)
+		if !errors.Is(err, policy.ErrConflict) || ctx.Err() != nil {
+			return out, err
+		}
+		if p, err = e.Plan(ctx, goal); err != nil {
+			return nil, err
+		}
+	}
+	return e.commit(ctx, p)
+}
+
+func (e *Engine) commit(ctx context.Context, p *Plan) (*Outcome, error) {
+	out := &Outcome{Plan: p, From: p.Change.Base, Edges: Convergence{Edges: []EdgeResult{}}, Draining: []Drain{}, Unasked: []string{}}
+	if p.Empty() {
+		ctx, cancel := context.WithTimeout(ctx, e.Limit)
+		defer cancel()
+		var err error
+		out.Head, err = e.Store.Head(ctx)
+		return out, err
+	}
+	for _, c := range pieces(p.Change) {
+		head, durability, err := e.apply(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		if out.Head.Rev == 0 {
+			out.From = head.Rev - 1
+		}
+		out.Head, out.Durability = head, durability
+	}
+	return out, nil
+}
+
+// pieces cuts a mass rollback up; everything else is one change.
+func pieces(c policy.Change) []policy.Change {
+	if !c.Force || len(c.Tenants) <= maxPiece {
+		return []policy.Change{c}
+	}
+	var out []policy.Change
+	for part := range slices.Chunk(c.Tenants, maxPiece) {
+		piece := c
+		piece.Tenants = part
+		piece.Key = fmt.Sprintf("%s-%d", c.Key, len(out)+1)
+		if len(out) > 0 {
+			piece.Globals = nil
+		}
+		out = append(out, piece)
+	}
+	return out
+}
+
+// apply commits one change. When the store went away before it answered, the idempotency key is asked for once; a
+// rollback, which commits the same state however often, is sent again.
+func (e *Engine) apply(ctx context.Context, c policy.Change) (policy.Head, policy.Durability, error) {
+	head, durability, err := e.applyOnce(ctx, c)
+	if !errors.Is(err, policy.ErrUnknownOutcome) {
+		return head, durability, err
+	}
+	if c.Force {
+		if head, durability, again := e.applyOnce(ctx, c); again == nil {
+			return head, durability, nil
+		}
+	}
+	return policy.Head{}, policy.Durability{}, &UnknownError{Key: c.Key, Err: err}
+}
+
+func (e *Engine) applyOnce(ctx context.Context, c policy.Change) (policy.Head, policy.Durability, error) {
+	ctx, cancel := context.WithTimeout(ctx, e.Limit)
+	defer cancel()
+	return e.Store.Apply(ctx, c)
+}
+
+// Follow waits for the edges and asks them what drains. The error is a *LateError or nil.
+func (e *Engine) Follow(ctx context.Context, out *Outcome) error {
+	if e.Wait <= 0 {
+		return nil
+	}
+	waiting, cancel := context.WithTimeout(ctx, e.Wait)
+	defer cancel()
+	old, _ := e.lastRoster()
+	out.Edges = e.Fleet.Await(waiting, out.Head, old.Nodes, e.Store.Nodes, e.Progress)
+	out.Waited = true
+	if len(out.Plan.Change.Tenants) == 1 {
+		out.Draining, out.Unasked = e.draining(ctx, old.Nodes, out.Plan.Change.Tenants[0].ID)
+	} else if out.Plan.Moving() > 0 {
+		out.Draining, out.Unasked = e.draining(ctx, old.Nodes, "")
+	}
+	return out.Edges.Err(e.Now())
+}
+
+func (e *Engine) draining(ctx context.Context, nodes []policy.NodeState, tenant string) ([]Drain, []string) {
+	sum, silent := e.Fleet.Draining(ctx, e.Fleet.Addresses(nodes), tenant)
+	return sum, slices.Clip(append([]string{}, silent...))
+}

@@ -1,0 +1,71 @@
+package migration
+
+import (
+	"fmt"
+
+	"github.com/hotcut/hotcut/policy"
+)
+
+// FlipTo is where a flip brings a tenant.
+type FlipTo struct {
+	Tenant string
+	Stage  policy.Stage
+	Share  int // basis points; only with canary
+	Shared bool
+}
+
+// Flip brings one tenant to another stage. Towards core it ends a rollback; towards legacy it leaves one standing, so
+// that assigned users and rules do not come back to life.
+func Flip(to FlipTo, by Author) Goal {
+	return func(at Present) (*Plan, error) {
+		before, err := at.tenant(to.Tenant)
+		if err != nil {
+			return nil, err
+		}
+		after := *before
+		after.Stage = to.Stage
+		if after.Share, err = shareOf(to, before); err != nil {
+			return nil, err
+		}
+		p := &Plan{Change: at.change(policy.KindFlip, by)}
+		if to.Stage >= policy.StageCanary {
+			after.RolledBack = false
+		}
+		if same(before, &after) {
+			p.Notes = append(p.Notes, fmt.Sprintf("%s is at %s already", to.Tenant, Describe(before)))
+			return p.finish(at)
+		}
+		p.put(to.Tenant, before, &after)
+		if to.Stage < policy.StageCanary && !after.RolledBack && (len(after.Assigned) > 0 || len(after.Rules) > 0) {
+			p.Warnings = append(p.Warnings, fmt.Sprintf("%s keeps %s: whoever they put on core stays there; hotcut rollback %s moves everybody",
+				to.Tenant, exceptions(&after), to.Tenant))
+		}
+		return p.finish(at)
+	}
+}
+
+func shareOf(to FlipTo, before *policy.Tenant) (int, error) {
+	switch {
+	case to.Stage != policy.StageCanary && to.Shared:
+		return 0, &GoalError{Usage: true, Problem: "--share says how much of a canary core serves; it means nothing with --to " + to.Stage.String(),
+			Fix: fmt.Sprintf("hotcut flip %s --to canary --share %s", to.Tenant, policy.FormatShare(to.Share))}
+	case to.Stage != policy.StageCanary:
+		return 0, nil
+	case to.Shared:
+		return to.Share, nil
+	case before.Stage == policy.StageCanary && before.Share > 0:
+		return before.Share, nil // a canary that was rolled back goes on where it was
+	}
+	return 0, &GoalError{Usage: true, Problem: "a canary needs its share: how many percent of the tenant core serves",
+		Fix: fmt.Sprintf("hotcut flip %s --to canary --share 5", to.Tenant)}
+}
+
+func exceptions(t *policy.Tenant) string {
+	switch {
+	case len(t.Rules) == 0:
+		return fmt.Sprintf("%d assigned", len(t.Assigned))
+	case len(t.Assigned) == 0:
+		return fmt.Sprintf("%d rules", len(t.Rules))
+	}
+	return fmt.Sprintf("%d assigned and %d rules", len(t.Assigned), len(t.Rules))
+}

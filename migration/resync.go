@@ -1,0 +1,137 @@
+package migration
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/hotcut/hotcut/policy"
+)
+
+// ResyncFrom narrows the choice of a resync: by edge, by epoch, or (both empty) the highest rev there is.
+type ResyncFrom struct {
+	Edge  string
+	Epoch string
+}
+
+// Resynced is a store brought past its edges.
+type Resynced struct {
+	Edge string      `json:"edge"` // whose policy it was
+	Rev  uint64      `json:"rev"`  // that it ran
+	Head policy.Head `json:"head"`
+	Lost uint64      `json:"lost"` // revs that the store had lost
+}
+
+// ErrNothingToResync: no edge is ahead of the store.
+var ErrNothingToResync = errors.New("no edge is ahead of the store")
+
+// Resync commits the highest policy that an edge runs as one above every rev that anybody is known to have run. The
+// edges keep serving what they serve; nobody moves but what a lagging edge still had to follow.
+func (e *Engine) Resync(ctx context.Context, from ResyncFrom, by Author) (Resynced, error) {
+	head, err := e.head(ctx)
+	if err != nil {
+		return Resynced{}, err
+	}
+	known := e.known(ctx)
+	if head.Rev > 0 && from.Epoch == "" {
+		from.Epoch = head.Epoch
+	}
+	answers := e.Fleet.States(ctx, e.Fleet.Addresses(known))
+	best, err := highest(answers, from)
+	if err != nil {
+		return Resynced{}, err
+	}
+	if best.Epoch == head.Epoch && best.Rev <= head.Rev {
+		return Resynced{}, ErrNothingToResync
+	}
+	s, err := e.export(ctx, best, known)
+	if err != nil {
+		return Resynced{}, err
+	}
+	next := max(head.Rev, best.Rev)
+	for _, n := range known { // silent edges may be further than those that answer
+		if n.Epoch == best.Epoch {
+			next = max(next, n.Rev)
+		}
+	}
+	next++
+	c := policy.Change{Epoch: s.Epoch(), Base: s.Rev(), Kind: policy.KindResync, Actor: by.Actor, Reason: by.Reason, Incident: by.Incident, Key: by.Key}
+	ctx, cancel := context.WithTimeout(ctx, e.Limit)
+	defer cancel()
+	to, err := e.Store.Resync(ctx, s, next, c)
+	if err != nil {
+		return Resynced{}, err
+	}
+	return Resynced{Edge: best.Edge, Rev: best.Rev, Head: to, Lost: best.Rev - min(head.Rev, best.Rev)}, nil
+}
+
+func (e *Engine) head(ctx context.Context) (policy.Head, error) {
+	ctx, cancel := context.WithTimeout(ctx, e.Limit)
+	defer cancel()
+	head, err := e.Store.Head(ctx)
+	if errors.Is(err, policy.ErrNoPolicy) {
+		return policy.Head{}, nil
+	}
+	return head, err
+}
+
+// known is every edge that the store or the last roster lists, the store's word first.
+func (e *Engine) known(ctx context.Context) []policy.NodeState {
+	ctx, cancel := context.WithTimeout(ctx, e.Limit)
+	defer cancel()
+	nodes, err := e.Store.Nodes(ctx)
+	if err != nil {
+		e.Say("the store does not list its edges: %v", err)
+	}
+	have := make(map[string]bool, len(nodes))
+	for _, n := range nodes {
+		have[n.Edge] = true
+	}
+	old, _ := e.lastRoster()
+	for _, n := range old.Nodes {
+		if !have[n.Edge] {
+			nodes = append(nodes, n)
+		}
+	}
+	return nodes
+}
+
+// highest picks the edge whose policy is to be committed. Two edges at one rev with different chains are a fork: a
+// person decides, not we.
+func highest(answers []Answer[policy.NodeState], from ResyncFrom) (policy.NodeState, error) {
+	var best policy.NodeState
+	answered := 0
+	for _, a := range answers {
+		n := a.Value
+		if a.Err != nil || n.Rev == 0 || (from.Edge != "" && a.Edge != from.Edge) || (from.Epoch != "" && n.Epoch != from.Epoch) {
+			continue
+		}
+		n.Edge = a.Edge
+		answered++
+		switch {
+		case best.Rev == 0:
+			best = n
+		case n.Epoch != best.Epoch:
+			return best, &GoalError{Problem: fmt.Sprintf("%s and %s run different epochs, %.8s and %.8s", best.Edge, n.Edge, best.Epoch, n.Epoch),
+				Fix: "hotcut policy resync --from " + best.Edge}
+		case n.Rev > best.Rev:
+			best = n
+		case n.Rev == best.Rev && n.Chain != best.Chain:
+			return best, &GoalError{Problem: fmt.Sprintf("%s and %s run different policies under rev %d", best.Edge, n.Edge, n.Rev),
+				Fix: "hotcut policy resync --from " + best.Edge}
+		}
+	}
+	if answered == 0 {
+		return best, fmt.Errorf("none of %d edges answered with a policy to resync from", len(answers))
+	}
+	return best, nil
+}
+
+func (e *Engine) export(ctx context.Context, n policy.NodeState, known []policy.NodeState) (*policy.Snapshot, error) {
+	for _, a := range e.Fleet.Addresses(known) {
+		if a.Name == n.Edge {
+			return ask(ctx, e.Fleet, a, func(ctx context.Context, e Edge) (*policy.Snapshot, error) { return e.Export(ctx) })
+		}
+	}
+	return nil, fmt.Errorf("%s: no admin address is known", n.Edge)
+}

@@ -1,0 +1,125 @@
+package migration
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hotcut/hotcut/policy"
+)
+
+// Rollback puts tenants on legacy, whatever they were: no gate, no base. Tenants that nothing of theirs could reach core
+// are noted and left alone.
+func Rollback(ids []string, by Author) Goal {
+	return func(at Present) (*Plan, error) {
+		p := &Plan{Change: at.change(policy.KindRollback, by)}
+		p.Change.Force = true
+		for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
+			t, err := at.tenant(id)
+			if err != nil {
+				return nil, err
+			}
+			p.takeBack(at, t)
+		}
+		return p.finish(at)
+	}
+}
+
+// RollbackAll puts every tenant on legacy of which anything could be on core. Those that are done stay: legacy no longer
+// holds them, and only their name on the command line says that this is known.
+func RollbackAll(by Author) Goal {
+	return func(at Present) (*Plan, error) {
+		p := &Plan{Change: at.change(policy.KindRollback, by)}
+		p.Change.Force = true
+		done := 0
+		for r := range at.Snapshot.All() {
+			if r.Tenant.Stage == policy.StageDone {
+				done++
+				continue
+			}
+			if reachesCore(r.Tenant) {
+				p.takeBack(at, r.Tenant)
+			}
+		}
+		if done > 0 {
+			p.Warnings = append(p.Warnings, fmt.Sprintf("%d tenants are done and stay on core; name them to roll them back", done))
+		}
+		if p.Empty() {
+			p.Notes = append(p.Notes, "nobody is on core")
+		}
+		return p.finish(at)
+	}
+}
+
+// RollbackSince puts the tenants on legacy that a change within d before the present moved towards core. log is what
+// the store still has of that time; whole says that it reaches back far enough.
+func RollbackSince(d time.Duration, log []policy.Change, whole bool, by Author) Goal {
+	return func(at Present) (*Plan, error) {
+		since := at.At.Add(-d).UnixMilli()
+		p := &Plan{Change: at.change(policy.KindRollback, by)}
+		p.Change.Force = true
+		if !whole {
+			p.Warnings = append(p.Warnings, fmt.Sprintf("the log no longer reaches back %s: tenants moved before it starts are not in this", d))
+		}
+		for _, id := range movedToCore(log, since) {
+			if r := at.Snapshot.Tenant(id); r != nil {
+				p.takeBack(at, r.Tenant)
+			}
+		}
+		if p.Empty() {
+			p.Notes = append(p.Notes, fmt.Sprintf("no tenant was moved towards core in the last %s", d))
+		}
+		return p.finish(at)
+	}
+}
+
+// movedToCore lists the tenants that a change at or after since (unix ms) moved towards core, sorted.
+func movedToCore(log []policy.Change, since int64) []string {
+	var ids []string
+	var g policy.Globals
+	for _, c := range log {
+		if c.At < since {
+			continue
+		}
+		for _, tc := range c.Tenants {
+			if coreWard(motion(tc.Before, tc.After, g, g)) {
+				ids = append(ids, tc.ID)
+			}
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+func (p *Plan) takeBack(at Present, t *policy.Tenant) {
+	if !reachesCore(t) {
+		p.Notes = append(p.Notes, fmt.Sprintf("%s is on legacy already (%s)", t.ID, Describe(t)))
+		return
+	}
+	if t.Stage == policy.StageDone {
+		p.Warnings = append(p.Warnings, t.ID+" is done: legacy no longer keeps its registrations")
+	}
+	after := *t
+	after.RolledBack = true
+	p.put(t.ID, t, &after)
+}
+
+// reachesCore reports whether any unit of the tenant could be served by core once no halt stands.
+func reachesCore(t *policy.Tenant) bool {
+	if t.RolledBack {
+		return false
+	}
+	back := *t
+	back.RolledBack = true
+	var g policy.Globals
+	return policy.MotionOf(t, &back, g, g) != policy.Still
+}
+
+// names lists ids for a sentence, at most eight of them.
+func names(ids []string) string {
+	if len(ids) > 8 {
+		return fmt.Sprintf("%s and %d more", strings.Join(ids[:8], ", "), len(ids)-8)
+	}
+	return strings.Join(ids, ", ")
+}
