@@ -14,7 +14,7 @@ var table = map[string][]string{
 	"policy": nil,
 
 	// L1
-	"policy/follow":               {"policy"},
+	"policy/follow":               {"policy", "policy/filestore"}, // the last-good copy and the overrides on disk
 	"policy/redisstore":           {"policy"},
 	"policy/redisstore/redistest": {"policy"},
 	"policy/filestore":            {"policy"},
