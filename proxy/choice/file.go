@@ -23,7 +23,6 @@ const (
 type file struct {
 	f     *os.File
 	bytes []byte
-	kept  bool // the content of an existing file was kept
 }
 
 // header is what has to be equal for the content to be kept. Its words are in
@@ -69,7 +68,7 @@ func openFile(path string, kind uint64, slots, slotBytes int) (_ *file, err erro
 	for i, w := range want {
 		binary.NativeEndian.PutUint64(b[i*8:], w)
 	}
-	return &file{f: f, bytes: b, kept: kept}, nil
+	return &file{f: f, bytes: b}, nil
 }
 
 func sameHeader(f *os.File, size int64, want header) (bool, error) {
