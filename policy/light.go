@@ -257,19 +257,3 @@ func CheckResync(h Head, s *Snapshot, newRev uint64) error {
 	}
 	return nil
 }
-
-// Renumber returns the record of a resync, and the same policy under the number newRev. It chains from s, though the
-// numbers between were never made (or were lost).
-func (s *Snapshot) Renumber(newRev uint64, c Change, at time.Time) (Change, *Snapshot, error) {
-	c.Epoch, c.Rev, c.Base, c.Kind, c.At = s.epoch, newRev, s.rev, KindResync, at.UnixMilli()
-	c.Tenants, c.Globals, c.Chain = nil, nil, ""
-	if c.Key == "" {
-		c.Key = MintKey()
-	}
-	if c.Chain = ChainOf(s.chain, &c); c.Chain == "" {
-		return Change{}, nil, errors.New("the change has no canonical form")
-	}
-	next := *s
-	next.rev, next.chain, next.overrides = newRev, c.Chain, nil
-	return c, &next, nil
-}
