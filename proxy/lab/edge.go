@@ -11,6 +11,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -62,6 +64,7 @@ func (e *Edge) Start(ctx context.Context) error {
 	defer log.Close() // the child has its own copy
 	cmd := exec.CommandContext(ctx, e.binary, "edge", "--config", e.File)
 	cmd.Args[0] = os.Args[0] // a test binary decides by this name which command it plays
+	cmd.Env = Environ()
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = edgeStop
@@ -75,6 +78,11 @@ func (e *Edge) Start(ctx context.Context) error {
 		close(exited)
 	}(e.exited)
 	return e.awaitReady(ctx)
+}
+
+// Environ is our environment without HOTCUT_*: what configures the caller's own store or edge must not reach the lab's.
+func Environ() []string {
+	return slices.DeleteFunc(os.Environ(), func(kv string) bool { return strings.HasPrefix(kv, "HOTCUT_") })
 }
 
 // awaitReady asks /readyz on the admin socket until it says yes.

@@ -1,6 +1,10 @@
 package transport
 
-import "time"
+import (
+	"time"
+
+	"github.com/hotcut/hotcut/proxy/wire"
+)
 
 // Limits bound what peers can make a Transport hold. A zero field means its default.
 type Limits struct {
@@ -10,8 +14,9 @@ type Limits struct {
 	Queue          int           // bytes waiting for one connection; default 256 KiB
 	Header         time.Duration // from a message's first byte (or accept) to its last; default 10 s
 	Idle           time.Duration // without a byte received; default 1 h, longer than the usual registration lives
-	Write          time.Duration // without the peer taking a byte that waits; default 10 s
+	Write          time.Duration // without the peer taking a byte that waits; default 30 s
 	Dial           time.Duration // default 5 s
+	Wire           *wire.Limits  // of a message on a stream; nil means wire's defaults
 	Poison         bool          // overwrite receive buffers after each batch, so that tests see who kept a slice
 }
 
@@ -35,7 +40,7 @@ func (l Limits) withDefaults() Limits {
 	def(&l.Queue, 256<<10)
 	dur(&l.Header, 10*time.Second)
 	dur(&l.Idle, time.Hour)
-	dur(&l.Write, 10*time.Second)
+	dur(&l.Write, 30*time.Second)
 	dur(&l.Dial, 5*time.Second)
 	return l
 }

@@ -23,7 +23,7 @@ const (
 	HeaderTimeout        // (in) TCP: a message was not complete Limits.Header after its first byte (or after accept)
 	IdleTimeout          // TCP: nothing was received for Limits.Idle
 	SlowReader           // (in) TCP: more than Limits.Queue bytes wait for a peer that does not read
-	WriteTimeout         // (in) TCP: the peer took no byte for Limits.Write
+	WriteTimeout         // (in) TCP: the peer took no byte for Limits.Write, or answers no keepalive
 	AcceptError          // TCP: accept failed (descriptors are used up); the loop waits and goes on
 	DialError            // TCP: a dial failed
 	DialLimit            // TCP: Limits.Dialled connections are open or being dialled

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"sync"
 	"sync/atomic"
+
+	"github.com/hotcut/hotcut/proxy/wire"
 )
 
 // A Spec describes one listener. Its index in the slice given to New is the Listener of its peers.
@@ -40,6 +43,11 @@ type Handler struct {
 	// Closed tells that a connection that was open is gone. Its unsent messages come through Failed, before or after.
 	Closed func(now int64, p Peer)
 
+	// Broken gets the header section of a message with which a stream can not be framed any further (its Content-Length is absent,
+	// wrong or too large), so that it can be answered: the connection closes after the call. Scan may find nothing wrong with
+	// head: do not forward it. Refused is told too.
+	Broken func(now int64, from Peer, head []byte, fault wire.Fault, out *Out)
+
 	// Refused tells the name of a refusal (a Reason marked "in", or wire's name of a framing fault) and who caused it.
 	Refused func(reason string, from netip.AddrPort)
 }
@@ -51,8 +59,15 @@ type Transport struct {
 	limits    Limits
 	listeners []*listener
 
+	slots uint32 // pooled connections to one address
+
 	stats    Stats
 	stopping atomic.Bool
+	conns    *registry
+	failures *failures
+	chunks   sync.Pool       // of *chunk
+	dials    context.Context // ends when the transport stops; dials are its children
+	stop     context.CancelFunc
 
 	life    sync.Mutex // guards ended, so that no goroutine starts after Run began to wait for them
 	ended   bool
@@ -64,6 +79,7 @@ type listener struct {
 	spec Spec
 	addr netip.AddrPort // as bound
 	udp  []*udpSocket   // one per reader
+	tcp  *net.TCPListener
 }
 
 // New binds every listener, so that a bad address or a port in use is known before anything runs; the error names the
@@ -73,10 +89,14 @@ func New(specs []Spec, h Handler, lim Limits) (*Transport, error) {
 	if h.Message == nil || h.Refused == nil {
 		return nil, errors.New("transport: Handler.Message and Handler.Refused must be set")
 	}
-	t := &Transport{handler: h, limits: lim.withDefaults()}
+	t := &Transport{handler: h, limits: lim.withDefaults(), slots: poolSlots(), conns: newRegistry()}
+	t.failures = newFailures(&t.stats)
+	t.chunks.New = func() any { return &chunk{out: t.newOut(0)} }
+	t.dials, t.stop = context.WithCancel(context.Background())
 	for _, spec := range specs {
-		l, err := bind(spec)
+		l, err := t.bind(spec)
 		if err != nil {
+			t.stop()
 			t.closeSockets()
 			return nil, fmt.Errorf("listener %q (%s %s): %w", spec.Name, spec.Proto, spec.Addr, err)
 		}
@@ -85,7 +105,7 @@ func New(specs []Spec, h Handler, lim Limits) (*Transport, error) {
 	return t, nil
 }
 
-func bind(spec Spec) (*listener, error) {
+func (t *Transport) bind(spec Spec) (*listener, error) {
 	if !spec.Addr.IsValid() {
 		return nil, errors.New("no address")
 	}
@@ -106,6 +126,10 @@ func bind(spec Spec) (*listener, error) {
 			l.udp = append(l.udp, s)
 		}
 		return l, nil
+	case TCP:
+		var err error
+		l.tcp, l.addr, err = t.bindTCP(spec.Addr)
+		return l, err
 	}
 	return nil, fmt.Errorf("unknown protocol %d", spec.Proto)
 }
@@ -113,6 +137,9 @@ func bind(spec Spec) (*listener, error) {
 func (l *listener) close() {
 	for _, s := range l.udp {
 		s.conn.Close()
+	}
+	if l.tcp != nil {
+		l.tcp.Close()
 	}
 }
 
@@ -125,10 +152,14 @@ func (t *Transport) closeSockets() {
 // Run reads and writes until ctx ends; then it closes every socket and connection, waits for its goroutines and returns nil. Run
 // may be called once.
 func (t *Transport) Run(ctx context.Context) error {
+	t.spawn(t.tellFailures)
 	for i, l := range t.listeners {
 		for lane, s := range l.udp {
 			r := &udpReader{t: t, listener: uint16(i), socket: s, out: t.newOut(lane), recv: newRecvHeaders(), errs: newErrorQueue()}
 			t.spawn(r.run)
+		}
+		if l.tcp != nil {
+			t.spawn(func() { t.acceptLoop(uint16(i), l.tcp) })
 		}
 	}
 	<-ctx.Done()
@@ -136,7 +167,11 @@ func (t *Transport) Run(ctx context.Context) error {
 	t.life.Lock()
 	t.ended = true
 	t.life.Unlock()
+	t.stop()
 	t.closeSockets()
+	for _, c := range t.conns.all() { // complete: nothing is spawned any more, and what is not spawned is not kept
+		c.die(reasonNone, ErrClosed)
+	}
 	t.running.Wait()
 	return nil
 }
@@ -150,6 +185,24 @@ func (t *Transport) spawn(f func()) bool {
 	}
 	t.running.Go(f)
 	return true
+}
+
+// Close closes a connection after writing what the kernel takes at once; a pooled peer means all its connections. Messages
+// that are still queued are told as failed.
+func (t *Transport) Close(p Peer) {
+	shut := func(c *conn) {
+		if c != nil {
+			c.flush()
+			c.die(reasonNone, ErrClosed)
+		}
+	}
+	if p.Conn != 0 {
+		shut(t.conns.byNumber(p.Conn))
+		return
+	}
+	for slot := range t.slots {
+		shut(t.conns.byPool(poolKey{listener: p.Listener, addr: p.Addr, slot: slot}))
+	}
 }
 
 // Addr returns the address that a listener is bound to, with its real port.

@@ -1,0 +1,46 @@
+package proxy
+
+// cause names why a message was refused, dropped or answered by the edge itself. Constant, metric label and the
+// README's line are the same word.
+type cause uint8
+
+const (
+	causeNone            cause = iota
+	causeScan                  // wire refused it; counted under the fault's own name
+	causeUnknownInside         // an inside listener heard from nobody we know
+	causeSourceLimit           // the source's budget is used up
+	causeTenantLimit           // the tenant's calls per second or concurrent calls are used up
+	causeTableFull             // a table of this shard is at its bound
+	causeBadExtension          // Proxy-Require names something
+	causeLoop                  // RFC 5393: this very request was here before
+	causeForeignRoute          // a preloaded Route that names neither us nor a platform
+	causeBadToken              // a token of ours whose MAC does not fit
+	causeWrongSide             // a valid token, used by a party that it does not speak for
+	causeNoDialog              // a To-tag, no token, and the dialog index does not know it
+	causeNoTenant              // unknown tenant while the default is none
+	causeNoTrunk               // a platform called something that is neither a tenant's nor a carrier's
+	causeNoTarget              // the platform's pool has no target
+	causeNoFlow                // the phone's connection is gone
+	causeNoPolicy              // the edge has no policy yet
+	causeDraining              // the edge takes no new dialogs
+	causeStrayResponse         // matches no transaction and carries no branch of ours
+	causeResponseSource        // a response from somewhere else than the request went to
+	causeStrayCancel           // CANCEL that matches nothing
+	causeStrayAck              // ACK that matches nothing
+	causeTimeout               // no final response in time (Timer B, Timer C)
+	causeCancelled             // cancelled, and no final response came
+	causeTransport             // the next hop could not be reached
+	causeTooBig                // our own answer would be larger than what came from an unverified source
+	causeUnreachablePeer       // the edge that owns the flow is not on the roster
+	causePanic                 // a fault of ours: the state of that Call-ID was dropped
+	causeKeepalive             // CRLF only
+	causes
+)
+
+var causeWords = [causes]string{
+	"none", "scan", "unknown_inside", "source_limit", "tenant_limit", "table_full", "bad_extension", "loop", "foreign_route", "bad_token",
+	"wrong_side", "no_dialog", "no_tenant", "no_trunk", "no_target", "no_flow", "no_policy", "draining", "stray_response",
+	"response_source", "stray_cancel", "stray_ack", "timeout", "cancelled", "transport", "too_big", "unreachable_peer", "panic", "keepalive",
+}
+
+func (c cause) String() string { return causeWords[c] }

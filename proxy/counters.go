@@ -1,0 +1,167 @@
+package proxy
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/hotcut/hotcut/policy"
+	"github.com/hotcut/hotcut/proxy/metrics"
+	"github.com/hotcut/hotcut/proxy/transport"
+	"github.com/hotcut/hotcut/proxy/wire"
+)
+
+// counters are the edge's metrics: one atomic add each on the hot path. The README's table of metrics is made from
+// this list.
+type counters struct {
+	set       *metrics.Set
+	requests  *metrics.Vec
+	responses *metrics.Vec
+	decisions *metrics.Vec
+	causes    *metrics.Vec
+	faults    *metrics.Vec
+	failovers *metrics.Vec
+	stateless *metrics.Vec
+	expired   *metrics.Vec
+	reasons   map[string]int
+	refusals  *metrics.Vec
+	sip       *metrics.Signalling // RFC 6076
+}
+
+var methodWords = []string{"INVITE", "ACK", "BYE", "CANCEL", "REGISTER", "OPTIONS", "SUBSCRIBE", "NOTIFY", "REFER", "INFO", "UPDATE", "PRACK", "MESSAGE", "PUBLISH", "other"}
+
+func methodIndex(m []byte) int {
+	for i, w := range methodWords {
+		if string(m) == w {
+			return i
+		}
+	}
+	return len(methodWords) - 1
+}
+
+func newCounters(e *Edge) *counters {
+	s := metrics.New()
+	c := &counters{set: s, reasons: map[string]int{}}
+	c.requests = s.Counter("hotcut_requests_total", "requests received", "method", methodWords)
+	c.responses = s.Counter("hotcut_responses_total", "responses sent upstream", "class", []string{"1xx", "2xx", "3xx", "4xx", "5xx", "6xx"})
+	c.decisions = s.Counter("hotcut_decisions_total", "requests forwarded, by the policy's reason and the platform that serves", "reason,platform", decisionWords())
+	c.causes = s.Counter("hotcut_refused_total", "messages refused, dropped or answered by the edge itself", "cause", causeWords[:])
+	var faults []string
+	for f := range wire.Faults() {
+		for len(faults) <= int(f) {
+			faults = append(faults, "unused_"+string(rune('a'+len(faults)%26)))
+		}
+		faults[f] = f.String()
+	}
+	c.faults = s.Counter("hotcut_faults_total", "messages that are not well formed", "fault", faults)
+	c.failovers = s.Counter("hotcut_failovers_total", "requests given to another target of the same platform", "", nil)
+	c.stateless = s.Counter("hotcut_stateless_responses_total", "responses forwarded without a transaction, by what their branch proves", "", nil)
+	c.expired = s.Counter("hotcut_dialogs_expired_total", "dialogs dropped from the index after 12 h of silence", "", nil)
+	var reasons []string
+	for r := range transport.Reasons() {
+		c.reasons[r.String()] = len(reasons)
+		reasons = append(reasons, r.String())
+	}
+	for f := range wire.Faults() {
+		if _, ok := c.reasons[f.String()]; !ok {
+			c.reasons[f.String()] = len(reasons)
+			reasons = append(reasons, f.String())
+		}
+	}
+	c.refusals = s.Counter("hotcut_transport_refused_total", "what the transport refused or dropped", "reason", reasons)
+	c.sip = metrics.NewSignalling(s)
+	one := func(name, help string, f func() float64) {
+		s.Gauge(name, help, func() []metrics.Sample { return []metrics.Sample{{Value: f()}} })
+	}
+	one("hotcut_dialogs", "dialogs in the index", func() float64 { n, _ := e.sizes(); return float64(n) })
+	one("hotcut_transactions", "server transactions", func() float64 { _, n := e.sizes(); return float64(n) })
+	one("hotcut_policy_rev", "rev of the policy in force; 0: none", func() float64 {
+		if p := e.snapshot(); p != nil {
+			return float64(p.Rev())
+		}
+		return 0
+	})
+	one("hotcut_policy_fresh", "1 while the store was seen within 5 s", func() float64 { return truth(e.follower.State().State == policy.Live) })
+	one("hotcut_draining", "1 while the edge takes no new dialogs", func() float64 { return truth(e.draining.Load()) })
+	one("hotcut_uptime_seconds", "seconds since start", func() float64 { return time.Since(e.started).Seconds() })
+	one("hotcut_panics", "faults of ours that cost one Call-ID its state", func() float64 { return float64(e.panics.Load()) })
+	s.Gauge("hotcut_target_up", "1 while a target takes new requests", e.targetSamples, "platform", "target")
+	return c
+}
+
+func decisionWords() []string {
+	var words []string
+	for r := policy.ReasonNone; r <= policy.ReasonFallback; r++ {
+		for p := policy.NoPlatform; p <= policy.Core; p++ {
+			name := "none"
+			if p != policy.NoPlatform {
+				name = p.String()
+			}
+			reason := "none"
+			if r != policy.ReasonNone {
+				reason = r.String()
+			}
+			words = append(words, reason+","+name)
+		}
+	}
+	return words
+}
+
+func (c *counters) refused(reason string) {
+	if i, ok := c.reasons[reason]; ok {
+		c.refusals.Add(i, 1)
+	}
+}
+
+func (c *counters) handler() http.Handler { return c.set.Handler() }
+
+func (e *Edge) targetSamples() []metrics.Sample {
+	var list []metrics.Sample
+	topo := e.topo.Load()
+	for i := range topo.targets {
+		v := truth(topo.health.Up(i))
+		list = append(list, metrics.Sample{Labels: []string{topo.targets[i].platform.String(), topo.targets[i].name}, Value: v})
+	}
+	return list
+}
+
+// sizes are the entries of all shards.
+func (e *Edge) sizes() (dialogs, requests int) {
+	for i := range e.shards {
+		dialogs += int(e.shards[i].live.Load())
+		requests += int(e.shards[i].size.Load())
+	}
+	return dialogs, requests
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// What the session metrics of RFC 6076 are told.
+
+func (e *Edge) callRang(r *request, now int64) {
+	e.count.sip.RequestDelay(int(r.hop.decision.Platform), true, time.Duration(now-r.began))
+}
+
+func (e *Edge) callAnswered(r *request, code int, now int64) {
+	if !r.rang {
+		e.callRang(r, now)
+	}
+	e.count.sip.Session(int(r.hop.decision.Platform), code)
+}
+
+func (e *Edge) callFailed(r *request, code int, now int64) {
+	e.count.sip.Session(int(r.hop.decision.Platform), code)
+	if !r.rang && code >= 400 && code != 401 && code != 407 {
+		e.count.sip.RequestDelay(int(r.hop.decision.Platform), false, time.Duration(now-r.began))
+	}
+}
+
+func (e *Edge) callEnded(d *dialog) {
+	if d.counted {
+		e.tenants.End(d.tenant)
+	}
+}

@@ -1,0 +1,231 @@
+package proxy
+
+import (
+	"crypto/sha256"
+	"time"
+
+	"github.com/hotcut/hotcut/policy"
+	"github.com/hotcut/hotcut/proxy/callrecord"
+	"github.com/hotcut/hotcut/proxy/choice"
+	"github.com/hotcut/hotcut/proxy/transaction"
+	"github.com/hotcut/hotcut/proxy/wire"
+)
+
+// dialogAge ends the index entry of a call that was silent for so long: its BYE passed us by. The call itself is not
+// touched, and its token still routes.
+const dialogAge = 12 * time.Hour
+
+// dialog is the index entry of a living call: what `calls`, `draining` and requests without a token need. The pin in
+// the messages, not this, is what routes.
+type dialog struct {
+	key      choice.Key
+	callHash uint32
+	callID   string
+	tenant   string
+	platform policy.Platform
+	target   string
+	rev      uint64
+	reason   policy.Reason
+	arg      int32
+	from, to string
+	a, b     end
+	since    int64 // unix ns: INVITE, then the answer
+	seen     int64
+	state    dialogState
+	restored bool // from the file, after a restart
+	counted  bool // against the tenant's concurrent calls
+	record   *callrecord.Record
+	timer    transaction.Timer
+}
+
+type dialogState uint8
+
+const (
+	dialogTrying dialogState = iota
+	dialogRinging
+	dialogTalking
+)
+
+func (d dialogState) String() string { return [...]string{"trying", "ringing", "talking"}[d] }
+
+// dialogKey hashes Call-ID and the initiator's tag; it is the same on every edge and after any restart.
+func dialogKey(m *wire.Message, towardsB bool) choice.Key {
+	tag := m.From.Tag.Of(m.Raw)
+	if !towardsB {
+		tag = m.To.Tag.Of(m.Raw)
+	}
+	return keyOf(m.CallID.Of(m.Raw), tag)
+}
+
+func keyOf(callID, tag []byte) (k choice.Key) {
+	var buf [520]byte
+	b := append(buf[:0], callID...)
+	b = append(append(b, 0), tag...)
+	sum := sha256.Sum256(b)
+	copy(k[:], sum[:])
+	return k
+}
+
+// findDialog looks a request without a token up by either tag.
+func (s *shard) findDialog(m *wire.Message) (d *dialog, towardsB bool) {
+	if d = s.dialogs[dialogKey(m, true)]; d != nil && !d.restored {
+		return d, true
+	}
+	if d = s.dialogs[dialogKey(m, false)]; d != nil && !d.restored {
+		return d, false
+	}
+	return nil, false
+}
+
+func (s *shard) openDialog(a *arrival, r *request) {
+	if len(s.dialogs) >= s.edge.maxDialogs {
+		s.edge.drop(causeTableFull)
+		if r.hop.counted {
+			s.edge.tenants.End(r.hop.decision.Tenant)
+		}
+		return
+	}
+	m, h := a.m, &r.hop
+	d := &dialog{key: dialogKey(m, true), callHash: r.callHash, callID: string(m.CallID.Of(m.Raw)), tenant: h.decision.Tenant,
+		platform: h.decision.Platform, rev: h.decision.Rev, reason: h.decision.Reason, arg: h.decision.Arg,
+		from: partyName(m, m.From.URI), to: partyName(m, m.RequestURI), a: a.end(), b: h.to, since: a.now, seen: a.now, counted: h.counted}
+	d.timer.Owner = d
+	if old := s.dialogs[d.key]; old != nil { // a spiral or a retry with the same tag: the newer one stands for both
+		s.wheel.Stop(&old.timer)
+		s.edge.callEnded(old)
+	}
+	s.dialogs[d.key] = d
+	r.dialog = d
+}
+
+func (s *shard) ringing(now int64, r *request, status int) {
+	d := r.dialog
+	if d.state == dialogTrying {
+		d.state = dialogRinging
+	}
+	if status < 180 || r.rang {
+		return
+	}
+	s.edge.callRang(r, now)
+	r.rang = true
+	if r.record != nil {
+		r.record.Ring = now / 1e6
+	}
+}
+
+// answered: a 2xx to an INVITE passed. The dialog lives until its BYE.
+func (s *shard) answered(now int64, r *request, b *branch, m *wire.Message) {
+	s.edge.ring.Mark(r.key, true, true)
+	d := r.dialog
+	if d == nil || d.state == dialogTalking {
+		return
+	}
+	topo := r.topo
+	d.state, d.since, d.seen = dialogTalking, now, now
+	if b.target >= 0 {
+		d.target = topo.targets[b.target].name
+		d.b = end{kind: endTarget, platform: topo.targets[b.target].platform, name: topo.targets[b.target].hash}
+	}
+	s.wheel.Set(&d.timer, transaction.Time(now).Add(dialogAge))
+	s.edge.dialogFile.Put(choice.Dialog{Key: d.key, CallID: d.callID, Tenant: d.tenant, Platform: uint8(d.platform),
+		Target: uint64(hash32(d.target)), Rev: d.rev, Since: now, Seen: now})
+	if r.record != nil {
+		r.record.Answer, r.record.Code = now/1e6, m.Status
+		d.record = r.record
+		s.edge.records.Put(clone(r.record))
+	}
+	s.edge.callAnswered(r, m.Status, now)
+}
+
+// finalSent: a final response went upstream (or, for a non-INVITE, none ever will).
+func (s *shard) finalSent(now int64, r *request, code int) {
+	if r.endDialog && code != 401 && code != 407 {
+		s.endDialog(now, r)
+	}
+	if r.register && code < 300 {
+		s.edge.count.sip.RegistrationDelay(int(r.hop.decision.Platform), time.Duration(now-r.began))
+	}
+	if !r.invite || r.hop.inDialog {
+		return
+	}
+	if code >= 300 {
+		if d := r.dialog; d != nil && d.state != dialogTalking && s.dialogs[d.key] == d {
+			s.wheel.Stop(&d.timer)
+			delete(s.dialogs, d.key)
+			s.edge.callEnded(d)
+		}
+		if r.record != nil {
+			r.record.End, r.record.Code = now/1e6, code
+			s.edge.records.Put(clone(r.record))
+			r.record = nil
+		}
+		s.edge.callFailed(r, code, now)
+	}
+}
+
+// endDialog: BYE had its final response.
+func (s *shard) endDialog(now int64, r *request) {
+	s.edge.dialogFile.End(r.hop.dialog)
+	d := s.dialogs[r.hop.dialog]
+	if d == nil {
+		return
+	}
+	s.wheel.Stop(&d.timer)
+	delete(s.dialogs, d.key)
+	s.edge.callEnded(d)
+	s.edge.count.sip.DisconnectDelay(int(d.platform), time.Duration(now-r.began))
+	s.edge.count.sip.Duration(int(d.platform), time.Duration(now-d.since))
+	rec := d.record
+	if rec == nil {
+		rec = s.edge.recordOf(d)
+	}
+	rec.End = now / 1e6
+	rec.HungUp = "callee"
+	if r.hop.towardsB {
+		rec.HungUp = "caller"
+	}
+	s.edge.records.Put(clone(rec))
+}
+
+func (s *shard) dialogIdle(now int64, d *dialog) {
+	if idle := now - d.seen; idle < int64(dialogAge) {
+		s.wheel.Set(&d.timer, transaction.Time(d.seen).Add(dialogAge))
+		return
+	}
+	delete(s.dialogs, d.key)
+	s.edge.dialogFile.End(d.key)
+	s.edge.callEnded(d)
+	s.edge.count.expired.Add(0, 1)
+}
+
+// restoreDialog: the answer of a call whose INVITE went out before a restart. The next in-dialog request has the
+// token; the index only needs to count it.
+func (s *shard) restoreDialog(m *wire.Message, _ choice.Key) {
+	key := dialogKey(m, true)
+	if s.dialogs[key] != nil || len(s.dialogs) >= s.edge.maxDialogs {
+		return
+	}
+	now := s.in.now
+	d := &dialog{key: key, callHash: s.edge.callHash(m.CallID.Of(m.Raw)), callID: string(m.CallID.Of(m.Raw)), since: now, seen: now,
+		state: dialogTalking, restored: true, from: partyName(m, m.From.URI), to: partyName(m, m.To.URI)}
+	d.timer.Owner = d
+	s.wheel.Set(&d.timer, transaction.Time(now).Add(dialogAge))
+	s.dialogs[key] = d
+}
+
+// partyName is user@host of a URI span, for people.
+func partyName(m *wire.Message, at wire.Span) string {
+	uri := at.Of(m.Raw)
+	u, ok := wire.ParseURI(uri)
+	if !ok {
+		return ""
+	}
+	host := string(u.Host.Of(uri))
+	if user := u.User.Of(uri); len(user) > 0 {
+		if host == "" {
+			return string(user)
+		}
+		return string(user) + "@" + host
+	}
+	return host
+}

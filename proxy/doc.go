@@ -1,0 +1,2 @@
+// Package proxy is Hotcut's SIP edge.
+package proxy

@@ -1,0 +1,306 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/hotcut/hotcut/policy"
+	"github.com/hotcut/hotcut/policy/follow"
+	"github.com/hotcut/hotcut/proxy/admin"
+	"github.com/hotcut/hotcut/proxy/callrecord"
+	"github.com/hotcut/hotcut/proxy/choice"
+	"github.com/hotcut/hotcut/proxy/config"
+	"github.com/hotcut/hotcut/proxy/limit"
+	"github.com/hotcut/hotcut/proxy/transaction"
+	"github.com/hotcut/hotcut/proxy/transport"
+	"github.com/hotcut/hotcut/proxy/wire"
+)
+
+// Options are what an edge is made of.
+type Options struct {
+	Config *config.Config
+	Store  policy.Store // closed by the caller
+	Log    *slog.Logger // nil: discard
+	Build  string       // version, for the roster
+	// Reload reads the configuration again, for SIGHUP and `hotcut edges reload`. nil: reload is refused.
+	Reload func() (*config.Config, error)
+}
+
+// An Edge is one running Hotcut proxy node. New binds its sockets and opens its files; Run works; when Run returns,
+// nothing of it is left. See shard for how it is shared between goroutines.
+type Edge struct {
+	// Set once by New.
+	cfg         *config.Config
+	opts        Options
+	log         *slog.Logger
+	seed        maphash.Seed
+	started     time.Time
+	limits      wire.Limits
+	timers      transaction.Timers
+	maxRequests int // per shard
+	maxDialogs  int // per shard
+	transport   *transport.Transport
+	follower    *follow.Follower
+	ring        *choice.Ring
+	dialogFile  *choice.Dialogs
+	records     *callrecord.Log
+	sources     *limit.Sources
+	tenants     *limit.Tenants
+	count       *counters
+	admin       *admin.Server
+
+	topo       atomic.Pointer[topology]
+	fleet      fleet
+	probes     probes
+	draining   atomic.Bool
+	drainUntil atomic.Int64                  // unix ns
+	current    atomic.Pointer[config.Config] // as last reloaded
+	drained    chan struct{}                 // closed when a drain has come to its end
+	drainOne   sync.Once
+	reloadMu   sync.Mutex // one reload at a time
+	keyIDs     atomic.Pointer[[]string]
+	panics     atomic.Uint64
+
+	readers sync.Pool
+	shards  [shards]shard
+}
+
+// New checks the configuration, binds every listener and opens the state directory. It starts nothing.
+func New(o Options) (_ *Edge, err error) {
+	if err := o.Config.Validate(); err != nil {
+		return nil, err
+	}
+	res, err := o.Config.Resolve()
+	if err != nil {
+		return nil, err
+	}
+	ring, err := config.LoadKeys(o.Config.Keys)
+	if err != nil {
+		return nil, err
+	}
+	e := &Edge{cfg: o.Config, opts: o, log: o.Log, seed: maphash.MakeSeed(), started: time.Now(), drained: make(chan struct{})}
+	if e.log == nil {
+		e.log = slog.New(slog.DiscardHandler)
+	}
+	e.setLimits()
+	e.count = newCounters(e)
+	e.readers.New = func() any { return new(reader) }
+	e.probes.init(e)
+	defer func() {
+		if err != nil {
+			e.closeFiles()
+		}
+	}()
+	if err := e.openFiles(); err != nil {
+		return nil, err
+	}
+	if e.transport, err = transport.New(specs(res), e.handler(), e.transportLimits()); err != nil {
+		return nil, err
+	}
+	e.topo.Store(buildTopology(o.Config, res, e, nil))
+	e.current.Store(o.Config)
+	e.setKeys(ring)
+	e.restoreDialogs()
+	if e.follower, err = e.newFollower(); err != nil {
+		return nil, err
+	}
+	if e.admin, err = admin.New(admin.Listen{Socket: o.Config.Admin.Socket, Metrics: o.Config.Admin.Metrics}, e.backend(), e.log); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// Run serves until ctx ends or a drain has come to its end. Living calls survive it: what they need is in their tokens.
+func (e *Edge) Run(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	defer e.closeFiles()
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return e.transport.Run(ctx) })
+	g.Go(func() error { e.runTimers(ctx); return nil })
+	g.Go(func() error { return e.follower.Run(ctx) })
+	g.Go(func() error { e.runRoster(ctx); return nil })
+	g.Go(func() error { return e.records.Run(ctx) })
+	g.Go(func() error { return e.admin.Run(ctx) })
+	g.Go(func() error {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-e.drained:
+			return errDrained
+		}
+	})
+	err := g.Wait()
+	if errors.Is(err, errDrained) {
+		return e.leave()
+	}
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+var errDrained = errors.New("drained")
+
+// Ready tells whether the edge can serve new calls; the error says why not.
+func (e *Edge) Ready() error {
+	switch {
+	case e.snapshot() == nil:
+		return errors.New("no policy yet: the store has not been reached and there is no copy on disk")
+	case e.draining.Load():
+		return errors.New("draining")
+	}
+	return nil
+}
+
+// Addr is the bound address of a listener by name: for tests and the lab, which bind to port 0.
+func (e *Edge) Addr(listener string) string {
+	for _, l := range e.topo.Load().listeners {
+		if l.name == listener {
+			return l.addr.String()
+		}
+	}
+	return ""
+}
+
+// snapshot is the policy in force: one atomic load. nil: none yet.
+func (e *Edge) snapshot() *policy.Snapshot { return e.follower.Current() }
+
+func (e *Edge) handler() transport.Handler {
+	return transport.Handler{
+		Message: e.message, Failed: e.failed, Unreachable: e.unreachable,
+		Refused: func(reason string, _ netipAddrPort) { e.count.refused(reason) },
+	}
+}
+
+func (e *Edge) setLimits() {
+	c := e.cfg
+	l := &c.Limits
+	e.limits = wire.Limits{Message: l.Message, HeaderBytes: l.HeaderSection, Headers: l.Headers, CallID: l.CallID, Branch: l.Branch, Tag: l.Tag, URI: l.URI}
+	e.timers = transactionTimers(c)
+	e.maxRequests = max(l.Transactions/shards*2, 16) // hashing is uneven: twice the even share
+	e.maxDialogs = max(l.Dialogs/shards*2, 16)
+	e.sources = limit.NewSources(limit.SourcesConfig{Entries: l.Sources, Rate: float64(l.SourceRate), Burst: float64(l.SourceBurst),
+		ExemptRate: float64(l.ExemptRate), ExemptBurst: float64(l.ExemptBurst)})
+	e.tenants = limit.NewTenants()
+}
+
+func (e *Edge) openFiles() (err error) {
+	dir := e.cfg.State
+	if err = os.MkdirAll(dir, 0o750); err != nil {
+		return fmt.Errorf("state: %w", err)
+	}
+	if e.ring, err = choice.Open(filepath.Join(dir, "choices"), e.cfg.Limits.Choices); err != nil {
+		return err
+	}
+	if e.dialogFile, err = choice.OpenDialogs(filepath.Join(dir, "dialogs"), e.cfg.Limits.Dialogs); err != nil {
+		return err
+	}
+	e.records, err = callrecord.Open(filepath.Join(dir, "calls"), e.cfg.Limits.CallRecordBytes, e.cfg.Limits.CallRecords)
+	return err
+}
+
+func (e *Edge) closeFiles() {
+	if e.ring != nil {
+		e.ring.Close()
+	}
+	if e.dialogFile != nil {
+		e.dialogFile.Close()
+	}
+}
+
+// setKeys gives every shard sealers for the ring's keys. The first signs.
+func (e *Edge) setKeys(ring config.KeyRing) {
+	keys := make([]signKey, len(ring))
+	for i := range ring {
+		keys[i] = signKey{id: ring[i].ID, tag: hash16(ring[i].ID), secret: ring[i].Secret[:]}
+	}
+	for i := range e.shards {
+		s := &e.shards[i]
+		s.mu.Lock()
+		if s.edge == nil {
+			s.init(e, keys)
+		} else {
+			s.seal = newSealer(keys)
+		}
+		s.mu.Unlock()
+	}
+	ids := ring.IDs()
+	e.keyIDs.Store(&ids)
+}
+
+// restoreDialogs reads the living calls of the process before this one back into the index.
+func (e *Edge) restoreDialogs() {
+	now := time.Now().UnixNano()
+	for x := range e.dialogFile.All() {
+		if now-x.Seen > int64(dialogAge) {
+			e.dialogFile.End(x.Key)
+			continue
+		}
+		h := e.callHash([]byte(x.CallID))
+		s := e.shardOf(h)
+		s.mu.Lock()
+		d := &dialog{key: x.Key, callHash: h, callID: x.CallID, tenant: x.Tenant, platform: policy.Platform(x.Platform), rev: x.Rev,
+			since: x.Since, seen: x.Seen, state: dialogTalking, restored: true}
+		for _, t := range e.topo.Load().targets {
+			if uint64(t.hash) == x.Target && t.platform == d.platform {
+				d.target = t.name
+			}
+		}
+		d.timer.Owner = d
+		s.wheel.Set(&d.timer, transaction.Time(x.Seen).Add(dialogAge))
+		s.dialogs[d.key] = d
+		s.unlock(h)
+	}
+}
+
+// runTimers is the one timer goroutine: every 10 ms it steps the shards that have something due.
+func (e *Edge) runTimers(ctx context.Context) {
+	out := e.transport.NewOut()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	probe := int64(0)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		now := time.Now().UnixNano()
+		e.tick(now, out)
+		if now-probe > int64(100*time.Millisecond) {
+			probe = now
+			out.Step()
+			e.probes.tick(now, out)
+		}
+		out.Flush()
+	}
+}
+
+// panicked reports a fault of ours.
+func (e *Edge) panicked(p any, a *arrival) {
+	e.panics.Add(1)
+	e.drop(causePanic)
+	var raw []byte
+	if a.m != nil {
+		raw = a.m.Raw
+	}
+	e.log.Error("a step panicked; the state of that Call-ID was dropped", "panic", fmt.Sprint(p), "message_hash", hash64(string(raw)),
+		"stack", stack())
+}
+
+func (e *Edge) drop(c cause) {
+	if c != causeNone {
+		e.count.causes.Add(int(c), 1)
+	}
+}

@@ -1,0 +1,145 @@
+package proxy
+
+import (
+	"github.com/hotcut/hotcut/proxy/health"
+	"github.com/hotcut/hotcut/proxy/transaction"
+	"github.com/hotcut/hotcut/proxy/transport"
+	"github.com/hotcut/hotcut/proxy/wire"
+)
+
+// retryable: codes by which a target says that it, not the callee, can not serve.
+func retryable(status int) bool { return status == 503 || status == 500 }
+
+// maySwitch tells whether r may go to another target of the same platform. By silence only where a repeated request
+// does no harm; never in a dialog, unless the pool shares dialogs; never after CANCEL.
+func (r *request) maySwitch(silence bool, method []byte) bool {
+	h := &r.hop
+	if r.cancelled || r.final || r.raw == nil || h.target < 0 || len(h.pool) < 2 {
+		return false
+	}
+	if h.inDialog && !r.sharedDialogs() {
+		return false
+	}
+	switch string(method) {
+	case "INVITE", "REGISTER", "OPTIONS":
+		return true
+	case "SUBSCRIBE":
+		return !silence || !h.inDialog
+	case "MESSAGE", "REFER", "PUBLISH", "INFO":
+		return !silence && r.current != nil && !r.current.ringing
+	}
+	return !silence
+}
+
+func (r *request) sharedDialogs() bool { return len(r.hop.pool) > 1 && r.hop.inDialog }
+
+// nextTarget gives up b and tries the next target of its pool. cause is why (causeNone: an explicit refusal).
+func (s *shard) nextTarget(now int64, r *request, b *branch, why cause, out *transport.Out) bool {
+	if r.raw == nil {
+		return false
+	}
+	m := &s.again
+	if m.Scan(r.raw, &s.edge.limits) != wire.FaultNone {
+		return false
+	}
+	if !r.maySwitch(why == causeTimeout, m.Method.Of(m.Raw)) || (b.ringing && why == causeTimeout) {
+		return false
+	}
+	i, ok := r.topo.health.Pick(r.hop.pool, stableHash(m.CallID.Of(m.Raw)), r.tried)
+	if !ok || r.triedAll() {
+		return false
+	}
+	topo := r.topo
+	listener := r.hop.peer.Listener
+	r.hop.aim(topo, i, nil)
+	if topo.listeners[listener].proto == r.hop.peer.Proto {
+		r.hop.peer.Listener = listener // keep the trunk's egress
+	}
+	b.given = true
+	s.edge.count.failovers.Add(0, 1)
+	s.launch(now, r, m, out)
+	return true
+}
+
+func (r *request) triedAll() bool {
+	n := min(len(r.hop.pool), 64)
+	return r.tried == 1<<n-1
+}
+
+// branchFailed: no final response will come from b.
+func (s *shard) branchFailed(now int64, b *branch, why cause, out *transport.Out) {
+	r := b.req
+	r.open--
+	s.edge.drop(why)
+	if b.target >= 0 {
+		kind := health.Timeout
+		if why == causeTransport {
+			kind = health.TransportError
+		}
+		r.topo.health.Passive(b.target, now, kind)
+	}
+	if b.given || r.final || r.current != b {
+		return
+	}
+	if s.nextTarget(now, r, b, why, out) {
+		return
+	}
+	if r.bestResp != nil { // a peer's answer outranks our own
+		code, resp := r.best, r.bestResp
+		r.bestResp = nil
+		s.up(now, r, code, append(out.Begin(), resp...), out)
+		return
+	}
+	switch {
+	case r.invite && r.cancelled:
+		s.answer(now, r, 487, out)
+	case why == causeTransport:
+		s.answer(now, r, 503, out)
+	case r.invite:
+		s.answer(now, r, 408, out)
+	default: // RFC 4320: no 408 to a non-INVITE, it would come too late to be of use
+		r.final, r.raw = true, nil
+		s.finalSent(now, r, 408)
+	}
+}
+
+// keepBest remembers the refusal of a target that we gave up, should no other answer come.
+func (s *shard) keepBest(r *request, _ *branch, m *wire.Message) {
+	if r.best == 0 {
+		r.best, r.bestResp = upstreamCode(m.Status), s.popVia(nil, m)
+	}
+}
+
+// endBranch frees a branch, but keeps one that we gave up for 64*T1: it may still ring, or answer.
+func (s *shard) endBranch(now int64, b *branch) {
+	b.over = true
+	if b.given && b.req.invite && b.sent != nil {
+		s.wheel.Set(&b.timer, transaction.Time(now).Add(64*s.edge.timers.T1))
+		return
+	}
+	s.dropBranch(b)
+}
+
+func (s *shard) dropBranch(b *branch) {
+	s.wheel.Stop(&b.timer)
+	if b.canceller != nil {
+		s.wheel.Stop(&b.canceller.timer)
+	}
+	delete(s.branches, b.id)
+	delete(s.streams, b.tag())
+}
+
+// afterEnd: a target that we gave up for its silence speaks after all.
+func (s *shard) afterEnd(now int64, b *branch, m *wire.Message, out *transport.Out) {
+	switch {
+	case !m.CSeqIs("INVITE"):
+	case m.Status < 200:
+		b.over, b.ringing = false, true
+		s.sendCancel(now, b, out)
+		b.over = true
+	case m.Status < 300:
+		s.up(now, b.req, m.Status, s.popVia(out.Begin(), m), out)
+	default:
+		s.hopAck(b, m, out)
+	}
+}

@@ -1,0 +1,310 @@
+package proxy
+
+import (
+	"encoding/binary"
+	"strconv"
+
+	"github.com/hotcut/hotcut/policy"
+	"github.com/hotcut/hotcut/proxy/callrecord"
+	"github.com/hotcut/hotcut/proxy/choice"
+	"github.com/hotcut/hotcut/proxy/transaction"
+	"github.com/hotcut/hotcut/proxy/transport"
+	"github.com/hotcut/hotcut/proxy/wire"
+)
+
+type timers = transaction.Timers
+
+// request is one server transaction and its response context (RFC 3261 section 16.7).
+type request struct {
+	key      choice.Key
+	callHash uint32
+	invite   bool
+	server   transaction.Machine
+	timer    transaction.Timer
+	listener uint16 // that it came by
+	who      party
+	reply    transport.Peer // where its answers go
+	src      netipAddrPort  // where it came from, for the stamp on its Via
+	raw      []byte         // as it came: for another target and for answers of our own; nil once final
+	last     []byte         // last response sent upstream
+
+	topo     *topology // that hop's indexes are of
+	hop      hop
+	tried    uint64 // targets of hop.pool already used, a bit each
+	current  *branch
+	open     int    // branches without a final response
+	best     int    // best final of a branch that we gave up, 0: none
+	bestResp []byte // ready to go upstream
+
+	began     int64  // unix ns
+	rang      bool   // a 18x went upstream
+	final     bool   // a final response went upstream
+	cancelled bool   // by its sender
+	reasons   []byte // Reason header lines of the CANCEL
+	dialog    *dialog
+	record    *callrecord.Record
+	register  bool
+	endDialog bool // BYE: its final response ends hop.dialog
+}
+
+// branch is one client transaction: where a request went.
+type branch struct {
+	id        branchID
+	callHash  uint32
+	req       *request
+	client    transaction.Machine
+	timer     transaction.Timer
+	peer      transport.Peer
+	target    int    // -1: not a configured target
+	sent      []byte // the request as it left; nil once a 2xx has passed
+	canceller *cancelling
+	ringing   bool // a 1xx came, 100 included: CANCEL may follow
+	want      bool // CANCEL is to be sent with the first 1xx
+	given     bool // abandoned for another target: CANCEL on its first 1xx, its 2xx still goes up
+	over      bool // its machine has ended; kept for what may still come
+}
+
+// tag names the branch to the transport: Call-ID hash and part of the branch.
+func (b *branch) tag() uint64 {
+	return uint64(b.callHash) | uint64(binary.BigEndian.Uint32(b.id[:4]))<<32
+}
+
+func (s *shard) newRequest(a *arrival, h *hop) *request {
+	r := &request{
+		key: a.key, callHash: a.callHash, invite: a.m.Is("INVITE"), listener: a.from.Listener, who: a.who,
+		reply: a.reply, src: a.from.Addr, topo: a.topo, hop: *h, began: a.now,
+	}
+	r.raw = append(make([]byte, 0, len(a.m.Raw)), a.m.Raw...)
+	r.hop.sealed = append([]byte(nil), h.sealed...) // the arrival's bytes end with the step
+	r.timer.Owner = r
+	kind := transaction.Server
+	if r.invite {
+		kind = transaction.InviteServer
+	}
+	r.server.Init(kind, a.from.Proto != transport.UDP, &s.edge.timers, transaction.Time(a.now))
+	s.wheel.Set(&r.timer, r.server.Next())
+	s.requests[r.key] = r
+	r.register = a.m.Is("REGISTER")
+	r.endDialog = h.inDialog && a.m.Is("BYE")
+	if r.invite && !h.inDialog && !h.toPeer {
+		s.openDialog(a, r)
+		r.record = s.newRecord(a, r)
+	}
+	s.edge.count.decisions.Add(decisionIndex(h.decision), 1)
+	return r
+}
+
+// launch sends r to r.hop as a new branch. m is the request as it came, just scanned or scanned again.
+func (s *shard) launch(now int64, r *request, m *wire.Message, out *transport.Out) {
+	h := &r.hop
+	topo := r.topo
+	b := &branch{req: r, callHash: r.callHash, peer: h.peer, target: h.target}
+	b.timer.Owner = b
+	b.id = s.branchOf(r.key, m, h.peer)
+	buf := s.rewrite(out.Begin(), m, r, topo, b.id)
+	b.sent = append(make([]byte, 0, len(buf)), buf...)
+	t := &s.edge.timers
+	if h.target >= 0 {
+		t = &topo.targets[h.target].timers
+	}
+	kind := transaction.Client
+	if r.invite {
+		kind = transaction.InviteClient
+	}
+	b.client.Init(kind, h.peer.Proto != transport.UDP, t, transaction.Time(now))
+	s.wheel.Set(&b.timer, b.client.Next())
+	s.branches[b.id] = b
+	if h.peer.Proto != transport.UDP {
+		s.streams[b.tag()] = b
+	}
+	r.current = b
+	r.open++
+	if h.target >= 0 {
+		for i, x := range h.pool {
+			if x == h.target && i < 64 {
+				r.tried |= 1 << i
+			}
+		}
+		if r.invite && !h.inDialog {
+			x := &topo.targets[h.target]
+			s.edge.ring.Put(choice.Choice{Key: r.key, Platform: uint8(x.platform), Target: uint64(x.hash), Rev: h.decision.Rev,
+				Listener: r.listener, At: now})
+		}
+		if r.record != nil {
+			r.record.Target = topo.targets[h.target].name
+		}
+	}
+	out.End(h.peer, buf, b.tag())
+}
+
+func (s *shard) branchOf(key choice.Key, m *wire.Message, to transport.Peer) branchID {
+	var next [19]byte
+	k := addressKey(to.Addr.Addr(), to.Addr.Port())
+	copy(next[:], k[:])
+	next[18] = byte(to.Proto)
+	return s.seal.branch(s.seal.keys[0].mac, key, m.TopVia.Host.Of(m.Raw), next[:])
+}
+
+// rewrite splices what we own into the request: Via, Record-Route or Path, Max-Forwards, the Routes we pop, and the
+// strip list. All other bytes go out as they came in.
+func (s *shard) rewrite(dst []byte, m *wire.Message, r *request, topo *topology, id branchID) []byte {
+	h := &r.hop
+	in, outL := &topo.listeners[r.listener], &topo.listeners[h.peer.Listener]
+	sp := &s.splice
+	sp.Reset(m)
+
+	m.AppendReceived(sp, r.src, r.who.forceRport())
+	branch := appendBranch(s.scratch[0][:0], s.seal.keys[0].tag, id)
+	head := wire.AppendVia(s.scratch[1][:0], outL.proto.Token(), outL.sentBy, branch, loopParam(s.scratch[2][:0], m, r.listener))
+	head = s.appendRoutes(head, m, r, topo, in, outL)
+	sp.Insert(m.Headers[m.Find(wire.HVia)].Line.Start, head)
+	s.scratch[0], s.scratch[1] = branch, head
+
+	hops := 70
+	if i := m.Find(wire.HMaxForwards); i >= 0 {
+		hops = min(m.MaxForwards-1, 70)
+		sp.Replace(m.Headers[i].Value, strconv.AppendInt(s.scratch[2][32:32], int64(hops), 10))
+	} else {
+		sp.Insert(m.Headers[m.Find(wire.HVia)].Line.Start, []byte("Max-Forwards: 70\r\n"))
+	}
+	s.popRoutes(sp, m, h, topo)
+	strip(sp, m, &r.who, h)
+	return sp.AppendTo(dst)
+}
+
+// appendRoutes writes our Record-Route (doubled when the request changes sides, RFC 5658) or Path.
+func (s *shard) appendRoutes(dst []byte, m *wire.Message, r *request, topo *topology, in, outL *listener) []byte {
+	h := &r.hop
+	var token []byte
+	switch {
+	case h.toPeer || r.who.kind == partyEdge || m.Is("ACK") || m.Is("CANCEL"):
+		return dst // between edges there is no second pin
+	case h.inDialog && len(h.sealed) > 0:
+		token = h.sealed
+	case h.seal:
+		p := pin{kind: tokenDialog, platform: h.decision.Platform, rev: h.decision.Rev, edge: topo.node, listener: in.hash,
+			a: r.dialogEnd(topo, in), b: h.to, tenant: h.decision.Tenant}
+		token = s.seal.appendToken(s.scratch[3][:0], &p, m.CallID.Of(m.Raw), m.From.Tag.Of(m.Raw))
+		s.scratch[3] = token
+	case h.path:
+		p := pin{kind: tokenFlow, platform: h.decision.Platform, rev: h.decision.Rev, edge: topo.node, listener: in.hash,
+			a: r.dialogEnd(topo, in), tenant: h.decision.Tenant}
+		token = s.seal.appendToken(s.scratch[3][:0], &p, nil, nil)
+		s.scratch[3] = token
+		dst = appendRoute(append(dst, "Path: "...), token, outL)
+		return append(dst, "Supported: path\r\n"...)
+	default:
+		return dst
+	}
+	dst = appendRoute(append(dst, "Record-Route: "...), token, outL)
+	if in != outL {
+		dst = appendRoute(append(dst, "Record-Route: "...), token, in)
+	}
+	return dst
+}
+
+func appendRoute(dst, token []byte, l *listener) []byte {
+	dst = append(append(dst, "<sip:"...), token...)
+	dst = append(append(dst, '@'), l.host...)
+	if l.proto == transport.TCP {
+		dst = append(dst, ";transport=tcp"...)
+	}
+	return append(dst, ";lr>\r\n"...)
+}
+
+// dialogEnd is the party that sent r, as a pin names it.
+func (r *request) dialogEnd(topo *topology, in *listener) end {
+	a := arrival{who: r.who, from: transport.Peer{Listener: r.listener, Proto: in.proto, Conn: r.reply.Conn, Addr: r.src}, topo: topo, lst: in}
+	return a.end()
+}
+
+// popRoutes removes the Routes that are ours, and the preloaded one that named a platform.
+func (s *shard) popRoutes(sp *wire.Splice, m *wire.Message, h *hop, topo *topology) {
+	if h.toPeer {
+		return // the edge that owns the flow reads them
+	}
+	for e := range m.Elems(wire.HRoute) {
+		uri := e.URI.Of(m.Raw)
+		u, ok := wire.ParseURI(uri)
+		switch {
+		case ok && topo.us(u.Host.Of(uri), u.Port):
+			sp.DeleteElem(e)
+			continue
+		case h.dropNext:
+			sp.DeleteElem(e)
+		}
+		return
+	}
+}
+
+// stepServer gives an event to the server transaction and does what it asks; the message of a Send event is sent by
+// the caller when DoSend comes back.
+func (s *shard) stepServer(now int64, r *request, ev transaction.Event, out *transport.Out) transaction.Do {
+	do := r.server.Step(ev, transaction.Time(now))
+	if do&transaction.DoResend != 0 && r.last != nil {
+		out.End(r.reply, append(out.Begin(), r.last...), uint64(r.callHash))
+	}
+	if do&transaction.DoEnd != 0 {
+		s.wheel.Stop(&r.timer)
+		delete(s.requests, r.key)
+	} else {
+		s.wheel.Set(&r.timer, r.server.Next())
+	}
+	return do
+}
+
+// up sends a response upstream through the server transaction.
+func (s *shard) up(now int64, r *request, code int, resp []byte, out *transport.Out) {
+	ev := transaction.SendFinal
+	switch {
+	case code < 200:
+		ev = transaction.Send1xx
+	case code < 300:
+		ev = transaction.Send2xx
+	}
+	if code >= 200 {
+		r.final = true
+		r.raw = nil
+		s.finalSent(now, r, code)
+	}
+	do := s.stepServer(now, r, ev, out)
+	if do&transaction.DoSend == 0 && !(r.invite && ev == transaction.Send2xx) {
+		return // too late, or a second final; but a late 2xx to an INVITE always goes up
+	}
+	if !r.invite || ev != transaction.Send2xx {
+		r.last = append(r.last[:0], resp...)
+	} else {
+		r.last = nil
+	}
+	out.End(r.reply, resp, uint64(r.callHash))
+	s.edge.count.responses.Add(code/100-1, 1)
+}
+
+// answer sends a final response of our own through the transaction of r.
+func (s *shard) answer(now int64, r *request, code int, out *transport.Out) {
+	if r.final || r.raw == nil {
+		return
+	}
+	m := &s.again
+	if m.Scan(r.raw, &s.edge.limits) != wire.FaultNone {
+		return // it was accepted once; it can not happen
+	}
+	m.Stamped(r.src, r.who.forceRport())
+	resp := m.AppendResponse(out.Begin(), code, phrase(code), s.toTag(r.key), nil)
+	s.up(now, r, code, resp, out)
+}
+
+// trying answers 100, after the forwarded INVITE has gone to the kernel: who got our 100 stops retransmitting.
+func (s *shard) trying(r *request, m *wire.Message, out *transport.Out) {
+	if r.final {
+		return
+	}
+	m.Stamped(r.src, r.who.forceRport())
+	resp := m.AppendResponse(out.Begin(), 100, "Trying", nil, nil)
+	if s.stepServer(s.in.now, r, transaction.Send1xx, out)&transaction.DoSend != 0 {
+		r.last = append(r.last[:0], resp...)
+		out.End(r.reply, resp, uint64(r.callHash))
+	}
+}
+
+func decisionIndex(d policy.Decision) int { return int(d.Reason)*3 + int(d.Platform) }

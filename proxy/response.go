@@ -1,0 +1,244 @@
+package proxy
+
+// A response passes through this file from top to bottom:
+//
+//  1. whose is it: our branch in the top Via     2. did it come from where the request went
+//  3. the client machine says what to do         4. pop our Via, pass it up: or try the next target
+//
+// A response whose transaction a restart has lost finds its way by what the branch's MAC proves.
+
+import (
+	"net/netip"
+
+	"github.com/hotcut/hotcut/policy"
+	"github.com/hotcut/hotcut/proxy/transaction"
+	"github.com/hotcut/hotcut/proxy/transport"
+	"github.com/hotcut/hotcut/proxy/wire"
+)
+
+func (s *shard) response(now int64, from transport.Peer, m *wire.Message, out *transport.Out) {
+	s.in.now = now
+	_, id, ok := parseBranch(m.TopVia.Branch.Of(m.Raw))
+	if !ok {
+		s.edge.drop(causeStrayResponse)
+		return
+	}
+	b := s.branches[id]
+	if b == nil {
+		s.lateResponse(from, m, id, out)
+		return
+	}
+	if !s.cameFrom(from, b.peer) {
+		s.edge.drop(causeResponseSource)
+		return
+	}
+	if m.CSeqIs("CANCEL") {
+		if b.canceller != nil {
+			s.stepCancel(now, b.canceller, responseEvent(m.Status), out)
+		}
+		return
+	}
+	if b.target >= 0 {
+		b.req.topo.health.Hit(b.target, now)
+	}
+	if b.over {
+		s.afterEnd(now, b, m, out)
+		return
+	}
+	s.stepClient(now, b, responseEvent(m.Status), m, out)
+}
+
+func responseEvent(status int) transaction.Event {
+	switch {
+	case status == 100:
+		return transaction.Recv100
+	case status < 200:
+		return transaction.Recv1xx
+	case status < 300:
+		return transaction.Recv2xx
+	}
+	return transaction.RecvFinal
+}
+
+// cameFrom: a response comes from the address that the request went to, or from the same platform.
+func (s *shard) cameFrom(from, to transport.Peer) bool {
+	if from.Addr.Addr() == to.Addr.Addr() {
+		return true
+	}
+	topo := s.edge.topo.Load()
+	p, _ := topo.platformOf(to.Addr, to.Proto, -1)
+	q, _ := topo.platformOf(from.Addr, from.Proto, int(from.Listener))
+	return p != policy.NoPlatform && p == q
+}
+
+// stepClient gives an event to a client transaction and does what it asks. m is the response of a Recv event.
+func (s *shard) stepClient(now int64, b *branch, ev transaction.Event, m *wire.Message, out *transport.Out) {
+	if b.over { // only its keeping time has passed
+		if ev == transaction.TimerFired {
+			s.dropBranch(b)
+		}
+		return
+	}
+	do := b.client.Step(ev, transaction.Time(now))
+	if do&transaction.DoResend != 0 && b.sent != nil {
+		out.End(b.peer, append(out.Begin(), b.sent...), b.tag())
+	}
+	if m != nil && m.Status < 200 {
+		b.ringing = true
+	}
+	if do&transaction.DoPass != 0 {
+		s.pass(now, b, m, out)
+	}
+	if do&transaction.DoAck != 0 {
+		s.hopAck(b, m, out)
+	}
+	if b.ringing && b.want {
+		s.sendCancel(now, b, out)
+	}
+	switch {
+	case do&transaction.DoTimerC != 0:
+		s.sendCancel(now, b, out)
+	case do&transaction.DoTimeout != 0:
+		s.branchFailed(now, b, causeTimeout, out)
+	case do&transaction.DoError != 0:
+		s.branchFailed(now, b, causeTransport, out)
+	}
+	if do&transaction.DoEnd != 0 {
+		s.endBranch(now, b)
+	} else {
+		s.wheel.Set(&b.timer, b.client.Next())
+	}
+}
+
+// pass hands a response up: 1xx at once, every 2xx, the best final (RFC 3261 section 16.7; one target at a time, so
+// the best is the newest unless a better one of a target that we gave up is kept).
+func (s *shard) pass(now int64, b *branch, m *wire.Message, out *transport.Out) {
+	r := b.req
+	status := m.Status
+	switch {
+	case status < 200:
+		if b.given || r.final {
+			return
+		}
+		if r.dialog != nil && status > 100 {
+			s.edge.ring.Mark(r.key, true, false)
+			s.ringing(now, r, status)
+		}
+	case status < 300:
+		r.open--
+		if r.invite {
+			b.sent = nil
+			s.answered(now, r, b, m)
+			s.cancelOthers(now, r, b, out)
+		}
+	default:
+		r.open--
+		if b.given || r.final {
+			return
+		}
+		if r.record != nil {
+			r.record.PlatformCodes = append(r.record.PlatformCodes, status)
+		}
+		if retryable(status) && s.nextTarget(now, r, b, causeNone, out) {
+			s.keepBest(r, b, m)
+			return
+		}
+	}
+	s.up(now, r, upstreamCode(status), s.popVia(out.Begin(), m), out)
+}
+
+// upstreamCode: a target's 503 speaks of that target, not of us (RFC 3261 section 16.7 item 6).
+func upstreamCode(status int) int {
+	if status == 503 {
+		return 500
+	}
+	return status
+}
+
+// popVia removes our Via; a 503 becomes a 500.
+func (s *shard) popVia(dst []byte, m *wire.Message) []byte {
+	sp := &s.splice
+	sp.Reset(m)
+	for e := range m.Elems(wire.HVia) {
+		sp.DeleteElem(e)
+		break
+	}
+	if m.Status == 503 {
+		sp.Replace(m.StartLine, []byte("SIP/2.0 500 Server Internal Error\r\n"))
+	}
+	return sp.AppendTo(dst)
+}
+
+// lateResponse forwards a response whose transaction we no longer have (after a restart, or a 2xx after everything
+// was freed): statelessly, by the second Via, and only when the branch proves that we wrote it for that upstream.
+func (s *shard) lateResponse(from transport.Peer, m *wire.Message, id branchID, out *transport.Out) {
+	topo := s.edge.topo.Load()
+	raw := m.Raw
+	second, ok := nextVia(m)
+	if !ok || m.Status == 100 || m.CSeqIs("CANCEL") {
+		s.edge.drop(causeStrayResponse)
+		return
+	}
+	host := second.Received.Of(raw)
+	if len(host) == 0 {
+		host = second.Host.Of(raw)
+	}
+	ip, ok := wire.ParseAddr(host)
+	if !ok {
+		s.edge.drop(causeStrayResponse)
+		return
+	}
+	port := second.RPortVal
+	if port == 0 {
+		if port = second.Port; port == 0 {
+			port = 5060
+		}
+	}
+	reply := addressKey(ip, port)
+	proto := transport.UDP
+	if wire.EqualFold(second.Transport.Of(raw), "TCP") {
+		proto = transport.TCP
+	}
+	class := m.CSeqMethod.Of(raw)
+	var next [19]byte
+	k := addressKey(from.Addr.Addr(), from.Addr.Port())
+	copy(next[:], k[:])
+	next[18] = byte(from.Proto)
+	for i := range topo.listeners {
+		l := &topo.listeners[i]
+		if l.proto != proto {
+			continue
+		}
+		for k := range s.seal.keys {
+			mac := s.seal.keys[k].mac
+			key := s.seal.upstreamKey(mac, m, &second, class, reply[:], l.hash)
+			if s.seal.branch(mac, key, second.Host.Of(raw), next[:]) != id {
+				continue
+			}
+			if m.CSeqIs("INVITE") && m.Status < 300 && m.Status >= 200 {
+				s.edge.ring.Mark(key, true, true)
+				s.restoreDialog(m, key)
+			}
+			to := transport.Peer{Listener: l.index, Proto: proto, Addr: netip.AddrPortFrom(ip, port)}
+			if proto != transport.UDP { // never dial out to deliver a response to an outsider
+				s.edge.drop(causeNoFlow)
+				return
+			}
+			out.End(to, s.popVia(out.Begin(), m), uint64(s.in.callHash))
+			s.edge.count.stateless.Add(0, 1)
+			return
+		}
+	}
+	s.edge.drop(causeStrayResponse)
+}
+
+// nextVia is the Via below ours: whom we answer.
+func nextVia(m *wire.Message) (wire.Via, bool) {
+	n := 0
+	for e := range m.Elems(wire.HVia) {
+		if n++; n == 2 {
+			return m.Via(e)
+		}
+	}
+	return wire.Via{}, false
+}

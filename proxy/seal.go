@@ -1,0 +1,230 @@
+package proxy
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base32"
+	"encoding/binary"
+	"hash"
+	"hash/fnv"
+	"unsafe"
+
+	"github.com/hotcut/hotcut/proxy/choice"
+	"github.com/hotcut/hotcut/proxy/wire"
+)
+
+// A sealer signs and verifies tokens and derives branches. Each shard has its own, used under the shard's lock, since
+// a running HMAC is state. Several keys verify, the first signs: rotation under living calls loses nothing.
+type sealer struct {
+	keys []sealKey
+	sum  [sha256.Size]byte
+	buf  [maxToken + macSize]byte
+	raw  [maxToken + macSize]byte
+}
+
+type sealKey struct {
+	tag uint16 // hash of the key's id: travels in the clear, so that the right key is tried
+	mac hash.Hash
+}
+
+func newSealer(keys []signKey) *sealer {
+	s := &sealer{}
+	for _, k := range keys {
+		s.keys = append(s.keys, sealKey{tag: k.tag, mac: hmac.New(sha256.New, k.secret)})
+	}
+	return s
+}
+
+// signKey is one token key: 32 bytes, named by its id.
+type signKey struct {
+	id     string
+	tag    uint16
+	secret []byte
+}
+
+func (s *sealer) key(tag uint16) hash.Hash {
+	for i := range s.keys {
+		if s.keys[i].tag == tag {
+			return s.keys[i].mac
+		}
+	}
+	return nil
+}
+
+// appendToken appends p sealed for a dialog (Call-ID and the initiator's tag) or, for a flow, for nobody in
+// particular (both empty).
+func (s *sealer) appendToken(dst []byte, p *pin, callID, tag []byte) []byte {
+	k := &s.keys[0]
+	b := p.appendFields(s.buf[:0], k.tag)
+	mac := s.mac(k.mac, b, callID, tag)
+	b = append(b, mac...)
+	return tokenCode.AppendEncode(dst, b)
+}
+
+// mac returns the 128-bit MAC, valid until the next call.
+func (s *sealer) mac(h hash.Hash, fields, callID, tag []byte) []byte {
+	h.Reset()
+	var n [4]byte
+	binary.BigEndian.PutUint16(n[:2], uint16(len(fields)))
+	binary.BigEndian.PutUint16(n[2:], uint16(len(callID)))
+	h.Write(n[:])
+	h.Write(fields)
+	h.Write(callID)
+	h.Write(tag)
+	return h.Sum(s.sum[:0])[:macSize]
+}
+
+// open decodes and verifies a token. towardsB says which of the tags was the initiator's. The pin's tenant is valid
+// until the next call.
+func (s *sealer) open(p *pin, token, callID, fromTag, toTag []byte) (towardsB, ok bool) {
+	if len(token) > tokenCode.EncodedLen(len(s.raw)) {
+		return false, false
+	}
+	n, err := tokenCode.Decode(s.raw[:], token)
+	if err != nil || n < macSize+12 {
+		return false, false
+	}
+	fields, mac := s.raw[:n-macSize], s.raw[n-macSize:n]
+	tag, ok := p.decodeFields(fields)
+	if !ok {
+		return false, false
+	}
+	h := s.key(tag)
+	if h == nil {
+		return false, false
+	}
+	if p.kind == tokenFlow {
+		return false, subtle.ConstantTimeCompare(s.mac(h, fields, nil, nil), mac) == 1
+	}
+	if subtle.ConstantTimeCompare(s.mac(h, fields, callID, fromTag), mac) == 1 {
+		return true, true
+	}
+	if len(toTag) > 0 && subtle.ConstantTimeCompare(s.mac(h, fields, callID, toTag), mac) == 1 {
+		return false, true
+	}
+	return false, false
+}
+
+// Branches. The upstream key names a request as it reached us; the branch adds where it goes. Both are pure functions
+// of the message, so a restarted edge (or, with one `via:` name, another edge) forwards a retransmission as the same
+// transaction.
+
+const (
+	branchCookie = "z9hG4bK"
+	branchMark   = "h0" // ours, layout 0
+	branchLen    = len(branchCookie) + len(branchMark) + 4 + 26
+)
+
+var branchCode = base32.HexEncoding.WithPadding(base32.NoPadding)
+
+// upstreamKey hashes what identifies a request upstream: Call-ID, From-tag, CSeq number, the top Via's branch, where
+// answers go, the listener, and the class (INVITE, its CANCEL and its hop ACK are one). For a peer of RFC 2543, whose
+// branch means nothing, the whole top Via and the Request-URI stand in (RFC 3261 section 16.11).
+func (s *sealer) upstreamKey(k hash.Hash, m *wire.Message, via *wire.Via, class []byte, reply []byte, listener uint16) (key choice.Key) {
+	k.Reset()
+	raw := m.Raw
+	writeField(k, m.CallID.Of(raw))
+	writeField(k, m.From.Tag.Of(raw))
+	var n [6]byte
+	binary.BigEndian.PutUint32(n[:], m.CSeq)
+	binary.BigEndian.PutUint16(n[4:], listener)
+	k.Write(n[:])
+	if b := via.Branch.Of(raw); len(b) > len(branchCookie) && string(b[:len(branchCookie)]) == branchCookie {
+		writeField(k, b)
+	} else {
+		writeField(k, via.Host.Of(raw))
+		writeField(k, b)
+		if m.Request {
+			writeField(k, m.RequestURI.Of(raw))
+		}
+	}
+	writeField(k, reply)
+	writeField(k, class)
+	copy(key[:], k.Sum(s.sum[:0]))
+	return key
+}
+
+func writeField(h hash.Hash, b []byte) {
+	var n [2]byte
+	binary.BigEndian.PutUint16(n[:], uint16(len(b)))
+	h.Write(n[:])
+	h.Write(b)
+}
+
+// branchID is the 128 bits of a branch: the upstream key, the upstream sent-by and the next hop.
+type branchID [16]byte
+
+func (s *sealer) branch(k hash.Hash, key choice.Key, sentBy []byte, target []byte) (id branchID) {
+	k.Reset()
+	k.Write(key[:])
+	writeField(k, sentBy)
+	writeField(k, target)
+	copy(id[:], k.Sum(s.sum[:0]))
+	return id
+}
+
+// appendBranch writes cookie, mark, key id and MAC. Lower case: some peers fold the case of tokens.
+func appendBranch(dst []byte, key uint16, id branchID) []byte {
+	dst = append(dst, branchCookie+branchMark...)
+	const hexDigits = "0123456789abcdef"
+	dst = append(dst, hexDigits[key>>12&15], hexDigits[key>>8&15], hexDigits[key>>4&15], hexDigits[key&15])
+	n := len(dst)
+	dst = branchCode.AppendEncode(dst, id[:])
+	lower(dst[n:])
+	return dst
+}
+
+// parseBranch reads a branch that appendBranch wrote.
+func parseBranch(b []byte) (key uint16, id branchID, ok bool) {
+	if len(b) != branchLen || string(b[:len(branchCookie)+len(branchMark)]) != branchCookie+branchMark {
+		return 0, id, false
+	}
+	b = b[len(branchCookie)+len(branchMark):]
+	for _, c := range b[:4] {
+		switch {
+		case c >= '0' && c <= '9':
+			key = key<<4 | uint16(c-'0')
+		case c >= 'a' && c <= 'f':
+			key = key<<4 | uint16(c-'a'+10)
+		default:
+			return 0, id, false
+		}
+	}
+	var up [26]byte
+	for i, c := range b[4:] {
+		if c >= 'a' && c <= 'v' {
+			c -= 'a' - 'A'
+		}
+		up[i] = c
+	}
+	n, err := branchCode.Decode(id[:], up[:])
+	return key, id, err == nil && n == len(id)
+}
+
+func lower(b []byte) {
+	for i, c := range b {
+		if c >= 'A' && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+}
+
+// Names travel as hashes: short, equal on every edge.
+
+func hash16(name string) uint16 { h := hash32(name); return uint16(h ^ h>>16) }
+
+func hash32(name string) uint32 {
+	h := fnv.New32a()
+	h.Write([]byte(name))
+	return h.Sum32()
+}
+
+func hash64(name string) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(name))
+	return h.Sum64()
+}
+
+// view reads bytes as a string without a copy: valid as long as the bytes are, and never kept.
+func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

@@ -1,0 +1,125 @@
+package proxy
+
+// A request passes through this file from top to bottom:
+//
+//  1. who sent it, and have we met it before?    2. refuse what must not be forwarded
+//  3. find its owner: pin, else policy           4. seal the pin, splice, forward
+//  5. answer 100
+//
+// The whole path runs under its shard's lock and never waits: what takes time comes back as an event.
+
+import (
+	"github.com/hotcut/hotcut/proxy/transaction"
+	"github.com/hotcut/hotcut/proxy/transport"
+	"github.com/hotcut/hotcut/proxy/wire"
+)
+
+func (s *shard) serve(now int64, from transport.Peer, m *wire.Message, callHash uint32, out *transport.Out) {
+	a := &s.in
+	a.now, a.from, a.m, a.callHash = now, from, m, callHash
+	a.topo, a.policy = s.edge.topo.Load(), s.edge.snapshot()
+	a.lst = &a.topo.listeners[from.Listener]
+	a.asked, a.trace.Tenant = false, nil
+
+	// 1. Who sent it, and have we met it before?
+	a.identify(s.edge)
+	s.edge.count.requests.Add(methodIndex(m.Method.Of(m.Raw)), 1)
+	if a.who.kind == partyStranger {
+		s.edge.drop(causeUnknownInside)
+		return
+	}
+	a.answersTo()
+	m.Stamped(from.Addr, a.who.forceRport())
+	a.key = s.seal.upstreamKey(s.seal.keys[0].mac, m, &m.TopVia, class(m), a.replyKey[:], a.lst.hash)
+	switch {
+	case m.Is("ACK"):
+		s.ack(a, out)
+		return
+	case m.Is("CANCEL"):
+		s.cancel(a, out)
+		return
+	}
+	if r := s.requests[a.key]; r != nil {
+		s.stepServer(now, r, transaction.Retransmission, out)
+		return
+	}
+
+	// 2. Refuse what must not be forwarded.
+	if rej := s.admit(a); rej.code != 0 || rej.cause != causeNone {
+		s.reject(a, rej, out)
+		return
+	}
+	if s.forUs(a) {
+		s.answerOptions(a, out)
+		return
+	}
+
+	// 3. Find its owner.
+	var h hop
+	if rej := s.route(a, &h); rej.cause != causeNone {
+		s.reject(a, rej, out)
+		return
+	}
+
+	// 4. and 5. Forward it, and only then say that we did.
+	r := s.newRequest(a, &h)
+	s.launch(now, r, m, out)
+	if r.invite {
+		s.trying(r, m, out)
+	}
+}
+
+// admit refuses what no owner would change: syntax that matters, loops, floods, drains.
+func (s *shard) admit(a *arrival) rejection {
+	m := a.m
+	if f := m.Check(); f != wire.FaultNone {
+		s.edge.count.faults.Add(int(f), 1)
+		return rejection{code: f.Code(), cause: causeScan}
+	}
+	for e := range m.Elems(wire.HProxyRequire) {
+		return rejection{code: 420, cause: causeBadExtension, unsupported: e.Whole.Of(m.Raw)}
+	}
+	if !s.edge.allow(a) {
+		return rejection{code: 503, cause: causeSourceLimit, retryAfter: true}
+	}
+	a.readRoutes(s)
+	if a.state == badToken {
+		return rejection{code: 403, cause: causeBadToken}
+	}
+	if s.looped(a) {
+		return rejection{code: 482, cause: causeLoop}
+	}
+	if a.state == goodToken || !m.To.Tag.Empty() {
+		return rejection{}
+	}
+	if s.edge.draining.Load() {
+		return rejection{code: 503, cause: causeDraining, retryAfter: true}
+	}
+	if a.policy == nil {
+		return rejection{code: 503, cause: causeNoPolicy, retryAfter: true}
+	}
+	if len(s.requests) >= s.edge.maxRequests {
+		return rejection{code: 503, cause: causeTableFull, retryAfter: true}
+	}
+	return rejection{}
+}
+
+// class names the method for keys: an INVITE, its CANCEL and its hop ACK are one.
+func class(m *wire.Message) []byte {
+	if m.Is("CANCEL") || m.Is("ACK") {
+		return classInvite
+	}
+	return m.Method.Of(m.Raw)
+}
+
+var classInvite = []byte("INVITE")
+
+// forUs: an OPTIONS that asks the edge itself, not a user behind it.
+func (s *shard) forUs(a *arrival) bool {
+	if !a.m.Is("OPTIONS") || a.hasNext || a.state == goodToken {
+		return false
+	}
+	uri := a.m.RequestURI.Of(a.m.Raw)
+	u, ok := wire.ParseURI(uri)
+	return ok && u.User.Empty() && a.topo.us(u.Host.Of(uri), u.Port)
+}

@@ -1,0 +1,186 @@
+package proxy
+
+import (
+	"hash/maphash"
+	"sync"
+	"sync/atomic"
+
+	"github.com/hotcut/hotcut/proxy/choice"
+	"github.com/hotcut/hotcut/proxy/transaction"
+	"github.com/hotcut/hotcut/proxy/transport"
+	"github.com/hotcut/hotcut/proxy/wire"
+)
+
+const shards = 256 // by seeded hash of Call-ID
+
+// A shard is plain single-threaded state: the transactions, dialogs and timers of the Call-IDs that hash to it.
+//
+// Concurrency of the edge: mu is taken by the goroutine that read a batch, for one message, or by the timer goroutine
+// when next has passed; it is almost never contended. Under it nothing waits: no socket is read, no name resolved, no
+// store asked. What comes out goes into the caller's Out, in order, and leaves when the batch is flushed. The topology,
+// the policy and the health of targets are read through atomics; there is never a second lock but the leaf locks of
+// the tables in choice, limit and transport, which call nothing of ours.
+type shard struct {
+	next atomic.Int64 // earliest deadline, 0: none; read by the timer goroutine without mu
+
+	mu       sync.Mutex
+	edge     *Edge
+	seal     *sealer
+	requests map[choice.Key]*request
+	branches map[branchID]*branch
+	streams  map[uint64]*branch // by transport tag: branches over streams, whose sends can fail later
+	dialogs  map[choice.Key]*dialog
+	wheel    transaction.Wheel
+	size     atomic.Int64 // requests, for metrics
+	live     atomic.Int64 // dialogs
+
+	// Scratch of one step.
+	in      arrival
+	again   wire.Message // a message of ours, scanned again
+	splice  wire.Splice
+	scratch [4][]byte
+}
+
+func (s *shard) init(e *Edge, keys []signKey) {
+	s.edge = e
+	s.seal = newSealer(keys)
+	s.requests = map[choice.Key]*request{}
+	s.branches = map[branchID]*branch{}
+	s.streams = map[uint64]*branch{}
+	s.dialogs = map[choice.Key]*dialog{}
+	for i := range s.scratch {
+		s.scratch[i] = make([]byte, 0, 512)
+	}
+}
+
+// callHash spreads Call-IDs over shards, pooled connections and rendezvous order. It is seeded per process, except
+// for the target order, which must be the same on every edge: see targetHash.
+func (e *Edge) callHash(callID []byte) uint32 { return uint32(maphash.Bytes(e.seed, callID)) }
+
+func (e *Edge) shardOf(callHash uint32) *shard { return &e.shards[callHash%shards] }
+
+// message is where every datagram and every stream message enters, on its reader's goroutine.
+func (e *Edge) message(now int64, from transport.Peer, raw []byte, out *transport.Out) {
+	sc := e.readers.Get().(*reader)
+	defer e.readers.Put(sc)
+	m := &sc.m
+	if fault := m.Scan(raw, &e.limits); fault != wire.FaultNone {
+		e.refuse(now, from, m, fault, out)
+		return
+	}
+	if !m.Request && e.probes.answer(now, from, m) {
+		return
+	}
+	h := e.callHash(m.CallID.Of(raw))
+	s := e.shardOf(h)
+	s.mu.Lock()
+	defer s.unlock(h)
+	if m.Request {
+		s.serve(now, from, m, h, out)
+	} else {
+		s.response(now, from, m, out)
+	}
+}
+
+// reader is the scratch of one goroutine outside the shards.
+type reader struct{ m wire.Message }
+
+// unlock publishes the next deadline and ends a step. A panic in a step is a fault of ours: it costs the calls of that
+// Call-ID, never the edge; it is counted and logged, and fails every test.
+func (s *shard) unlock(callHash uint32) {
+	if p := recover(); p != nil {
+		s.forgetCall(callHash)
+		s.edge.panicked(p, &s.in)
+	}
+	s.next.Store(int64(s.wheel.Next()))
+	s.size.Store(int64(len(s.requests)))
+	s.live.Store(int64(len(s.dialogs)))
+	s.mu.Unlock()
+}
+
+// forgetCall drops all state of one Call-ID hash after a panic.
+func (s *shard) forgetCall(callHash uint32) {
+	for k, r := range s.requests {
+		if r.callHash == callHash {
+			s.wheel.Stop(&r.timer)
+			delete(s.requests, k)
+		}
+	}
+	for k, b := range s.branches {
+		if b.req.callHash == callHash {
+			s.wheel.Stop(&b.timer)
+			delete(s.branches, k)
+			delete(s.streams, b.tag())
+		}
+	}
+	for k, d := range s.dialogs {
+		if d.callHash == callHash {
+			delete(s.dialogs, k)
+		}
+	}
+}
+
+// tick runs the timers of every shard that has one due.
+func (e *Edge) tick(now int64, out *transport.Out) {
+	for i := range e.shards {
+		s := &e.shards[i]
+		if at := s.next.Load(); at != 0 && at <= now {
+			s.expire(now, out)
+		}
+	}
+}
+
+func (s *shard) expire(now int64, out *transport.Out) {
+	s.mu.Lock()
+	var current uint32
+	defer func() { s.unlock(current) }()
+	s.wheel.Advance(transaction.Time(now), func(t *transaction.Timer) {
+		switch o := t.Owner.(type) {
+		case *request:
+			current = o.callHash
+			s.stepServer(now, o, transaction.TimerFired, out)
+		case *branch:
+			current = o.req.callHash
+			s.stepClient(now, o, transaction.TimerFired, nil, out)
+		case *cancelling:
+			current = o.branch.req.callHash
+			s.stepCancel(now, o, transaction.TimerFired, out)
+		case *dialog:
+			current = o.callHash
+			s.dialogIdle(now, o)
+		}
+	})
+}
+
+// failed is told by the transport that a message sent over a stream will not arrive.
+func (e *Edge) failed(now int64, _ transport.Peer, tag uint64, _ error, out *transport.Out) {
+	h := uint32(tag)
+	s := e.shardOf(h)
+	s.mu.Lock()
+	defer s.unlock(h)
+	if b := s.streams[tag]; b != nil {
+		s.stepClient(now, b, transaction.TransportError, nil, out)
+	}
+}
+
+// unreachable is told of an ICMP error, with as much of our datagram as the network quoted.
+func (e *Edge) unreachable(now int64, _ uint16, _ netipAddrPort, datagram []byte, out *transport.Out) {
+	sc := e.readers.Get().(*reader)
+	defer e.readers.Put(sc)
+	m := &sc.m
+	m.Scan(datagram, &e.limits) // cut or not: what it found is enough
+	if !m.Request || !m.Answerable {
+		return
+	}
+	_, id, ok := parseBranch(m.TopVia.Branch.Of(datagram))
+	if !ok {
+		return
+	}
+	h := e.callHash(m.CallID.Of(datagram))
+	s := e.shardOf(h)
+	s.mu.Lock()
+	defer s.unlock(h)
+	if b := s.branches[id]; b != nil && m.Is("CANCEL") == false && m.Is("ACK") == false {
+		s.stepClient(now, b, transaction.TransportError, nil, out)
+	}
+}
