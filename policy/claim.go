@@ -6,12 +6,9 @@ import (
 	"strings"
 )
 
-// maxDigits is the length of the longest E.164 number (ITU-T E.164: 15 digits with the country code).
+// maxDigits is the length of the longest E.164 number (ITU-T E.164: 15 digits with the country code). Nothing longer is
+// ever looked up.
 const maxDigits = 15
-
-// maxLookup bounds the numbers that are looked up. A prefix claim also takes numbers that are longer than E.164
-// allows (extensions dialled behind a number); beyond 18 digits arithmetic in 64 bits would end.
-const maxLookup = 18
 
 // claim says which numbers are a tenant's: a prefix (numbers of any length that begin with it) or an inclusive range
 // (numbers of exactly its length).
@@ -21,7 +18,7 @@ type claim struct {
 	prefix bool
 }
 
-var pow10 = func() (p [maxLookup + 1]uint64) {
+var pow10 = func() (p [maxDigits + 1]uint64) {
 	p[0] = 1
 	for i := 1; i < len(p); i++ {
 		p[i] = p[i-1] * 10
@@ -34,7 +31,7 @@ func (c claim) at(n uint8) (lo, hi uint64, ok bool) {
 	if !c.prefix {
 		return c.lo, c.hi, n == c.digits
 	}
-	if n < c.digits || n > maxLookup {
+	if n < c.digits || n > maxDigits {
 		return 0, 0, false
 	}
 	p := pow10[n-c.digits]
@@ -115,17 +112,17 @@ func (c claim) clash(d claim) string {
 }
 
 // blocks cuts c into the fewest digit prefixes that cover it: the places in the trie where it stands.
-func (c claim) blocks(yield func(prefix string)) {
+func (c claim) blocks(yield func(prefix digitString)) {
 	if c.prefix {
-		yield(strconv.FormatUint(c.lo, 10))
+		yield(digitsOf(c.lo, c.digits))
 		return
 	}
 	for lo := c.lo; lo <= c.hi; {
 		k := 0
-		for lo%pow10[k+1] == 0 && lo+pow10[k+1]-1 <= c.hi {
+		for k+1 < int(c.digits) && lo%pow10[k+1] == 0 && lo+pow10[k+1]-1 <= c.hi {
 			k++
 		}
-		yield(strconv.FormatUint(lo/pow10[k], 10))
+		yield(digitsOf(lo/pow10[k], c.digits-uint8(k)))
 		lo += pow10[k]
 	}
 }

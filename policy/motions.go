@@ -3,7 +3,6 @@ package policy
 import (
 	"iter"
 	"net/netip"
-	"strconv"
 )
 
 // AllTenants is the id under which Motions reports a change of the globals.
@@ -72,14 +71,14 @@ func (s *Snapshot) around(id string, t *Tenant, g Globals) (out sides) {
 	}
 	for _, n := range t.Numbers {
 		if c, err := parseClaim(n); err == nil {
-			s.numbers.walk(strconv.FormatUint(c.lo, 10), func(h *heldClaim) { add(h.id) })
+			s.numbers.walk(digitsOf(c.lo, c.digits), func(h *heldClaim) { add(h.id) })
 			if !c.prefix {
 				continue
 			}
 			for n := c.digits; n <= maxDigits; n++ { // ranges around a prefix stand deeper than it
 				if s.numbers.ranges[n] > 0 {
 					lo, _, _ := c.at(n)
-					s.numbers.walk(strconv.FormatUint(lo, 10), func(h *heldClaim) { add(h.id) })
+					s.numbers.walk(digitsOf(lo, n), func(h *heldClaim) { add(h.id) })
 				}
 			}
 		}

@@ -12,8 +12,8 @@ import (
 func (t *Tenant) checkAssigned(f *faults) {
 	users := slices.Sorted(maps.Keys(t.Assigned))
 	for _, u := range users {
-		field := "assigned[" + u + "]"
-		checkUser(f, field, u)
+		field := entry("assigned", u)
+		checkUser(f, "assigned", u, u)
 		t.checkNotAlias(f, field, u)
 		if p := t.Assigned[u]; p != Legacy && p != Core {
 			f.add(field, p.String(), "is no platform", "write legacy or core")
@@ -31,7 +31,7 @@ func (t *Tenant) checkAssigned(f *faults) {
 		done[g] = true
 		for _, m := range t.members(g) {
 			if t.Assigned[m] != t.Assigned[u] {
-				f.add("assigned["+u+"]", t.Assigned[u].String(), fmt.Sprintf("splits affinity group %s: %s stays behind", g, m),
+				f.add(entry("assigned", u), t.Assigned[u].String(), fmt.Sprintf("splits affinity group %s: %s stays behind", g, m),
 					"assign all of it: "+strings.Join(t.members(g), ", "))
 				break
 			}
@@ -96,8 +96,8 @@ func (t *Tenant) checkRule(f *faults, field string, r *Rule) {
 func (t *Tenant) checkRuleUsers(f *faults, field string, r *Rule) {
 	named := make(map[string]bool, len(r.Users))
 	for j, u := range r.Users {
-		at := fmt.Sprintf("%s.users[%d]", field, j)
-		checkUser(f, at, u)
+		at := index(field+".users", j)
+		checkUser(f, field+".users", u, u)
 		t.checkNotAlias(f, at, u)
 		if named[u] {
 			f.add(at, u, "stands twice", "keep one of them")

@@ -42,13 +42,16 @@ const (
 
 // A Follower is one edge's view of the policy. New reads the disk copy, Run follows the store.
 //
-// Concurrency: step holds mu while it compares, catches up and swaps, so heads from the stream and from the poll are
-// taken one after the other. Readers never see mu: view is an atomic pointer to an immutable snapshot.
+// Concurrency: whoever asks the store holds turn, so heads from the stream and from the poll are taken one after the
+// other; mu guards the fields and is never held while something waits, so that reports and overrides pass while a store
+// hangs. Readers see neither: view is an atomic pointer to an immutable snapshot.
 type Follower struct {
 	cfg  Config
 	boot string
 	view atomic.Pointer[policy.Snapshot] // with overrides
 	seen atomic.Int64                    // unix ms, when the head was last read; 0: never
+
+	turn sync.Mutex // one conversation with the store at a time
 
 	mu      sync.Mutex // guards what follows
 	base    *policy.Snapshot

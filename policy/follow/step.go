@@ -20,32 +20,31 @@ const (
 // step compares the store's head with what is in force and catches up if, and only if, the head chains from it.
 func (f *Follower) step(ctx context.Context, h policy.Head) {
 	f.seen.Store(time.Now().UnixMilli())
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	switch cur := f.base; {
+	f.turn.Lock()
+	defer f.turn.Unlock()
+	switch cur := f.inForce(); {
 	case cur == nil:
-		f.loadLocked(ctx, h)
+		f.load(ctx, h)
 	case h.Epoch != cur.Epoch():
-		f.alarmLocked(AlarmOtherEpoch, h)
+		f.alarm(AlarmOtherEpoch, h)
 	case h.Rev < cur.Rev():
-		f.alarmLocked(AlarmRegressed, h)
+		f.alarm(AlarmRegressed, h)
 	case h.Rev == cur.Rev() && h.Chain != cur.Chain():
-		f.alarmLocked(AlarmForked, h)
+		f.alarm(AlarmForked, h)
 	case h.Rev == cur.Rev():
-		f.calmLocked()
+		f.calm()
 	default:
-		f.catchUpLocked(ctx, h)
+		f.catchUp(ctx, cur, h)
 	}
 }
 
-// catchUpLocked takes the records (applied, head] if all of them chain and validate.
-func (f *Follower) catchUpLocked(ctx context.Context, h policy.Head) {
+// catchUp takes the records (applied, head] if all of them chain and validate.
+func (f *Follower) catchUp(ctx context.Context, cur *policy.Snapshot, h policy.Head) {
 	ctx, cancel := context.WithTimeout(ctx, loadTime)
 	defer cancel()
-	cur := f.base
 	changes, err := f.cfg.Store.Since(ctx, cur.Rev())
 	if errors.Is(err, policy.ErrTrimmed) {
-		f.jumpLocked(ctx, h)
+		f.jump(ctx, cur, h)
 		return
 	}
 	if err != nil || len(changes) == 0 {
@@ -55,61 +54,62 @@ func (f *Follower) catchUpLocked(ctx context.Context, h policy.Head) {
 	for i := range changes {
 		next, err := s.Apply(changes[i])
 		if errors.Is(err, policy.ErrForked) {
-			f.alarmLocked(AlarmForked, h)
+			f.alarm(AlarmForked, h)
 			return
 		}
 		if err != nil {
-			f.nackLocked(changes[i].Rev, err)
+			f.refuse(changes[i].Rev, err)
 			return
 		}
 		s = next
 	}
-	f.takeLocked(s, changes)
+	f.take(s, changes)
 }
 
-// jumpLocked: the records between us and the head are gone. The store must show that it descends from our chain.
-func (f *Follower) jumpLocked(ctx context.Context, h policy.Head) {
+// jump: the records between us and the head are gone. The store must show that it descends from our chain.
+func (f *Follower) jump(ctx context.Context, cur *policy.Snapshot, h policy.Head) {
 	a, ok := f.cfg.Store.(policy.Ancestry)
 	if !ok {
-		f.alarmLocked(AlarmForked, h)
+		f.alarm(AlarmForked, h)
 		return
 	}
-	chain, err := a.ChainAt(ctx, f.base.Rev())
+	chain, err := a.ChainAt(ctx, cur.Rev())
 	if err != nil {
 		return
 	}
-	if chain != f.base.Chain() {
-		f.alarmLocked(AlarmForked, h)
+	if chain != cur.Chain() {
+		f.alarm(AlarmForked, h)
 		return
 	}
-	f.loadLocked(ctx, h)
+	f.load(ctx, h)
 }
 
-// loadLocked takes the store's head whole.
-func (f *Follower) loadLocked(ctx context.Context, h policy.Head) {
+// load takes the store's head whole.
+func (f *Follower) load(ctx context.Context, h policy.Head) {
 	ctx, cancel := context.WithTimeout(ctx, loadTime)
 	defer cancel()
 	s, err := f.cfg.Store.LoadAt(ctx, 0)
 	if err != nil {
 		var refused *policy.Refusal
 		if errors.As(err, &refused) {
-			f.nackLocked(h.Rev, err)
+			f.refuse(h.Rev, err)
 		}
 		return
 	}
-	f.takeLocked(s, nil)
+	f.take(s, nil)
 }
 
-// takeLocked puts s into force and tells everybody. changes lead to it from what was in force; nil: a whole load.
-func (f *Follower) takeLocked(s *policy.Snapshot, changes []policy.Change) {
+// take puts s into force and tells everybody. changes lead to it from what was in force; nil: a whole load.
+func (f *Follower) take(s *policy.Snapshot, changes []policy.Change) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	before := uint64(0)
 	if f.base != nil {
 		before = f.base.Rev()
 	}
 	f.swap(s)
 	f.applied = time.Now().UnixMilli()
-	f.nack = nil
-	f.calmLocked()
+	f.nack, f.alarms = nil, nil
 	if changes == nil || f.dirty && f.unsaved == nil {
 		f.unsaved = nil
 	} else {
@@ -121,7 +121,9 @@ func (f *Follower) takeLocked(s *policy.Snapshot, changes []policy.Change) {
 	f.cfg.Log.Info("policy applied", "rev", s.Rev(), "from", before, "warnings", len(s.Warnings()))
 }
 
-func (f *Follower) nackLocked(rev uint64, err error) {
+func (f *Follower) refuse(rev uint64, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if f.nack != nil && f.nack.Rev == rev {
 		return
 	}
@@ -130,7 +132,9 @@ func (f *Follower) nackLocked(rev uint64, err error) {
 	nudge(f.report)
 }
 
-func (f *Follower) alarmLocked(name string, h policy.Head) {
+func (f *Follower) alarm(name string, h policy.Head) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if len(f.alarms) == 1 && f.alarms[0] == name {
 		return
 	}
@@ -140,7 +144,9 @@ func (f *Follower) alarmLocked(name string, h policy.Head) {
 	nudge(f.report)
 }
 
-func (f *Follower) calmLocked() {
+func (f *Follower) calm() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if f.alarms != nil {
 		f.alarms = nil
 		nudge(f.report)
@@ -149,10 +155,8 @@ func (f *Follower) calmLocked() {
 
 // emptied: the store answers, and holds nothing.
 func (f *Follower) emptied() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.base != nil {
-		f.alarmLocked(AlarmEmptied, policy.Head{})
+	if f.inForce() != nil {
+		f.alarm(AlarmEmptied, policy.Head{})
 	}
 }
 
@@ -161,6 +165,8 @@ func (f *Follower) emptied() {
 func (f *Follower) AcceptEpoch(epoch string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), loadTime)
 	defer cancel()
+	f.turn.Lock()
+	defer f.turn.Unlock()
 	h, err := f.cfg.Store.Head(ctx)
 	if err != nil {
 		return fmt.Errorf("read the store's head: %w", err)
@@ -172,9 +178,7 @@ func (f *Follower) AcceptEpoch(epoch string) error {
 	if err != nil {
 		return fmt.Errorf("load the store's head: %w", err)
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.takeLocked(s, nil)
+	f.take(s, nil)
 	return nil
 }
 
@@ -183,4 +187,11 @@ func (f *Follower) revLocked() uint64 {
 		return 0
 	}
 	return f.base.Rev()
+}
+
+// inForce is the policy without the edge's own orders.
+func (f *Follower) inForce() *policy.Snapshot {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.base
 }

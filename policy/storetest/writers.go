@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"sync"
 	"testing"
 
@@ -48,6 +49,8 @@ func Writers(t *testing.T, handles []policy.Store, writers, per int) {
 		})
 	}
 
+	defer all.Wait()
+
 	// The reader: what it sees must be one chain, to the end.
 	s := handles[len(handles)-1]
 	written := make(chan struct{})
@@ -65,7 +68,18 @@ func Writers(t *testing.T, handles []policy.Store, writers, per int) {
 				return
 			}
 		}
-		changes := since(t, s, rev)
+		changes, err := s.Since(t.Context(), rev)
+		if errors.Is(err, policy.ErrTrimmed) { // too slow for the log: do what an edge does
+			if got := chainAt(t, s, rev); got != chain {
+				t.Fatalf("rev %d had chain %s, the store says %s", rev, chain, got)
+			}
+			tip := Load(t, s)
+			rev, chain = tip.Rev(), tip.Chain()
+			continue
+		}
+		if err != nil {
+			t.Fatalf("Since(%d): %v", rev, err)
+		}
 		rev, chain = CheckChain(t, rev, chain, changes)
 		mu.Lock()
 		for _, c := range changes {
