@@ -370,7 +370,7 @@ func lookup(name []byte) HeaderID {
 			}
 		}
 	}
-	if len(name) > len(xHotcut) && isName(name[:len(xHotcut)], "x-hotcut-") {
+	if len(name) >= len(xHotcut) && isName(name[:len(xHotcut)], "x-hotcut-") {
 		return HXHotcut
 	}
 	return HOther

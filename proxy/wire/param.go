@@ -94,9 +94,11 @@ func nextParam(b []byte, i int) (name, value []byte, next int) {
 				eq = i
 			}
 		case '"':
-			if j := skipQuoted(b, i, len(b)); j > i {
-				i = j - 1
+			j := skipQuoted(b, i, len(b))
+			if j == i { // no end: look no further, or many of them cost their square
+				j = len(b)
 			}
+			i = j - 1
 		}
 	}
 	if eq < 0 {

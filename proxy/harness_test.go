@@ -1,0 +1,347 @@
+package proxy
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/hotcut/hotcut/policy"
+	"github.com/hotcut/hotcut/policy/filestore"
+	"github.com/hotcut/hotcut/proxy/config"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// world is one edge on loopback with a phone, a legacy switch and a core, all of them plain sockets that say exactly
+// what a test tells them to.
+type world struct {
+	t      *testing.T
+	dir    string
+	cfg    config.Config
+	store  *filestore.Store
+	edge   *Edge
+	stop   func()
+	phone  *peer
+	legacy *peer
+	core   *peer
+	out    string // the edge's outside address
+	in     string
+}
+
+func newWorld(t *testing.T, tenants ...*policy.Tenant) *world {
+	w := &world{t: t, dir: t.TempDir()}
+	w.phone, w.legacy, w.core = newPeer(t), newPeer(t), newPeer(t)
+	store, err := filestore.Open(filepath.Join(w.dir, "store"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.store = store
+	t.Cleanup(func() { store.Close() })
+	w.apply(policy.Change{Kind: policy.KindInit, Epoch: policy.MintEpoch()})
+	for _, x := range tenants {
+		w.change(policy.KindTenant, nil, x)
+	}
+	w.cfg = config.Defaults()
+	w.cfg.Node = "edge-1"
+	w.cfg.Store = "file://" + filepath.Join(w.dir, "store")
+	w.cfg.State = filepath.Join(w.dir, "state")
+	w.cfg.Admin = config.Admin{Socket: filepath.Join(w.dir, "a.sock")}
+	w.cfg.Keys = config.MintKeyLine()
+	w.cfg.Names = []string{"sip.provider.test"}
+	w.cfg.Listen = []config.Listen{
+		{Name: "out", Side: config.Outside, Transport: config.UDP, Address: "127.0.0.1:" + freePort(t)},
+		{Name: "in", Side: config.Inside, Transport: config.UDP, Address: "127.0.0.1:" + freePort(t)},
+	}
+	w.cfg.Platforms.Legacy.Targets = []config.Target{{Name: "l1", URI: "sip:" + w.legacy.addr()}}
+	w.cfg.Platforms.Core.Targets = []config.Target{{Name: "c1", URI: "sip:" + w.core.addr()}}
+	w.cfg.Platforms.Legacy.Sources = []string{w.legacy.addr()}
+	w.cfg.Platforms.Core.Sources = []string{w.core.addr()}
+	w.cfg.Timers.Probe = 10 * time.Minute
+	w.out, w.in = w.cfg.Listen[0].Address, w.cfg.Listen[1].Address
+	return w
+}
+
+func freePort(t *testing.T) string {
+	c, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_, port, _ := net.SplitHostPort(c.LocalAddr().String())
+	return port
+}
+
+func (w *world) apply(c policy.Change) policy.Head {
+	w.t.Helper()
+	c.Actor, c.Key = "test", policy.MintKey()
+	if h, err := w.store.Head(w.t.Context()); err == nil {
+		c.Epoch, c.Base = h.Epoch, h.Rev
+	}
+	h, _, err := w.store.Apply(w.t.Context(), c)
+	if err != nil {
+		w.t.Fatalf("%s: %v", c.Kind, err)
+	}
+	return h
+}
+
+func (w *world) change(k policy.Kind, before, after *policy.Tenant) policy.Head {
+	id := ""
+	if after != nil {
+		id = after.ID
+	} else {
+		id = before.ID
+	}
+	return w.apply(policy.Change{Kind: k, Tenants: []policy.TenantChange{{ID: id, Before: before, After: after}}})
+}
+
+// move commits a change of one tenant and waits until the edge runs it.
+func (w *world) move(id string, edit func(*policy.Tenant)) {
+	w.t.Helper()
+	s, err := w.store.LoadAt(w.t.Context(), 0)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	before := *s.Tenant(id).Tenant
+	after := before
+	edit(&after)
+	h := w.change(policy.KindFlip, &before, &after)
+	w.await(func() bool { return w.edge.snapshot().Rev() == h.Rev }, "the edge to run rev %d", h.Rev)
+}
+
+func (w *world) await(ok func() bool, format string, args ...any) {
+	w.t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for !ok() {
+		if time.Now().After(deadline) {
+			w.t.Fatalf("waited in vain for "+format, args...)
+		}
+		time.Sleep(5 * time.Millisecond) //nolint: polling a condition with a deadline
+	}
+}
+
+func (w *world) start() *world {
+	w.t.Helper()
+	cfg := w.cfg
+	e, err := New(Options{Config: &cfg, Store: w.store, Build: "test"})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- e.Run(ctx) }()
+	w.edge = e
+	stopped := false
+	w.stop = func() {
+		if stopped {
+			return
+		}
+		stopped = true
+		cancel()
+		if err := <-done; err != nil {
+			w.t.Errorf("Run: %v", err)
+		}
+		if n := e.panics.Load(); n > 0 {
+			w.t.Errorf("%d panics in shards", n)
+		}
+	}
+	w.t.Cleanup(w.stop)
+	w.await(func() bool { return e.Ready() == nil }, "the edge to be ready")
+	return w
+}
+
+func tenant(id string, stage policy.Stage) *policy.Tenant {
+	return &policy.Tenant{ID: id, Domains: []string{id + ".example"}, Stage: stage, Salt: policy.MintSalt(), HashVer: 1}
+}
+
+// peer is a UDP socket that speaks SIP by hand.
+type peer struct {
+	t    *testing.T
+	conn *net.UDPConn
+	got  chan message
+}
+
+type message struct {
+	text string
+	from *net.UDPAddr
+}
+
+func newPeer(t *testing.T) *peer {
+	c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &peer{t: t, conn: c, got: make(chan message, 1024)}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		buf := make([]byte, 65536)
+		for {
+			n, from, err := c.ReadFromUDP(buf)
+			if err != nil {
+				return
+			}
+			if text := string(buf[:n]); !strings.Contains(text, "Call-ID: probe-") {
+				p.got <- message{text, from}
+			}
+		}
+	}()
+	t.Cleanup(func() { c.Close(); <-done })
+	return p
+}
+
+func (p *peer) addr() string { return p.conn.LocalAddr().String() }
+
+func (p *peer) send(to, text string) {
+	p.t.Helper()
+	a, err := net.ResolveUDPAddr("udp", to)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if _, err := p.conn.WriteToUDP([]byte(strings.ReplaceAll(text, "\n", "\r\n")), a); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// want returns the next message whose start line begins so; others are an error.
+func (p *peer) want(prefix string) message {
+	p.t.Helper()
+	select {
+	case m := <-p.got:
+		if !strings.HasPrefix(m.text, prefix) {
+			p.t.Fatalf("wanted %q, got\n%s", prefix, m.text)
+		}
+		return m
+	case <-time.After(5 * time.Second):
+		p.t.Fatalf("wanted %q, got nothing", prefix)
+	}
+	panic("unreachable")
+}
+
+// silent fails if anything came: it is asked after an event that would have come later.
+func (p *peer) silent() {
+	p.t.Helper()
+	select {
+	case m := <-p.got:
+		p.t.Fatalf("wanted silence, got\n%s", m.text)
+	default:
+	}
+}
+
+// headers returns all values of a header, in order.
+func (m message) headers(name string) []string {
+	var list []string
+	for _, l := range strings.Split(m.text, "\r\n") {
+		k, v, ok := strings.Cut(l, ":")
+		if ok && strings.EqualFold(strings.TrimSpace(k), name) {
+			list = append(list, strings.TrimSpace(v))
+		}
+		if l == "" {
+			break
+		}
+	}
+	return list
+}
+
+// reply answers m with a status line, as a user agent would.
+func (p *peer) reply(m message, status, extra string) {
+	p.t.Helper()
+	var b strings.Builder
+	fmt.Fprintf(&b, "SIP/2.0 %s\n", status)
+	for _, n := range []string{"Via", "Record-Route", "From", "To", "Call-ID", "CSeq"} {
+		for _, v := range m.headers(n) {
+			if n == "To" && !strings.Contains(v, "tag=") && !strings.HasPrefix(status, "100") {
+				v += ";tag=callee" + p.addr()[10:]
+			}
+			fmt.Fprintf(&b, "%s: %s\n", n, v)
+		}
+	}
+	fmt.Fprintf(&b, "Contact: <sip:callee@%s>\n%sContent-Length: 0\n\n", p.addr(), extra)
+	p.send(m.from.String(), b.String())
+}
+
+// call is one dialog as its caller sees it.
+type call struct {
+	w      *world
+	by     *peer
+	id     string
+	domain string
+	routes []string // of the 2xx, reversed
+	to     string
+	remote string
+}
+
+func (w *world) invite(id, domain, extra string) *call {
+	c := &call{w: w, by: w.phone, id: id, domain: domain, to: "<sip:bob@" + domain + ">"}
+	w.phone.send(w.out, c.request("INVITE", 1, "sip:bob@"+domain, extra))
+	return c
+}
+
+func (c *call) request(method string, cseq int, uri, extra string) string {
+	var b strings.Builder
+	n := cseq
+	if method == "ACK" || method == "CANCEL" {
+		n = 1
+	}
+	branch := fmt.Sprintf("z9hG4bK%s-%d", c.id, cseq)
+	if method == "ACK" {
+		branch += "a"
+	}
+	fmt.Fprintf(&b, "%s %s SIP/2.0\nVia: SIP/2.0/UDP %s;branch=%s\n", method, uri, c.by.addr(), branch)
+	for _, r := range c.routes {
+		fmt.Fprintf(&b, "Route: %s\n", r)
+	}
+	fmt.Fprintf(&b, "Max-Forwards: 70\nFrom: <sip:anna@%s>;tag=from%s\nTo: %s\nCall-ID: %s@phone\nCSeq: %d %s\nContact: <sip:anna@%s>\n%sContent-Length: 0\n\n",
+		c.domain, c.id, c.to, c.id, n, method, c.by.addr(), extra)
+	return b.String()
+}
+
+// answered learns the route set from a 2xx.
+func (c *call) answered(m message) {
+	rr := m.headers("Record-Route")
+	c.routes = nil
+	for i := len(rr) - 1; i >= 0; i-- {
+		c.routes = append(c.routes, rr[i])
+	}
+	c.to = m.headers("To")[0]
+	c.remote = strings.Trim(m.headers("Contact")[0], "<>")
+}
+
+// establish runs INVITE to ACK against the platform that is expected to serve.
+func (w *world) establish(id, domain string, on *peer) *call {
+	w.t.Helper()
+	c := w.invite(id, domain, "")
+	inv := on.want("INVITE ")
+	w.phone.want("SIP/2.0 100")
+	on.reply(inv, "200 OK", "")
+	c.answered(w.phone.want("SIP/2.0 200"))
+	w.phone.send(w.out, c.request("ACK", 1, c.remote, ""))
+	on.want("ACK ")
+	return c
+}
+
+func (w *world) hangUp(c *call, on *peer) {
+	w.t.Helper()
+	w.phone.send(w.out, c.request("BYE", 2, c.remote, ""))
+	bye := on.want("BYE ")
+	on.reply(bye, "200 OK", "")
+	w.phone.want("SIP/2.0 200")
+}
+
+// move2 commits without waiting: no edge runs.
+func (w *world) move2(id string, stage policy.Stage) {
+	w.t.Helper()
+	s, err := w.store.LoadAt(w.t.Context(), 0)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	before := *s.Tenant(id).Tenant
+	after := before
+	after.Stage = stage
+	w.change(policy.KindFlip, &before, &after)
+}
