@@ -22,7 +22,7 @@ func ParseHop(uri string) (netip.AddrPort, Proto, error) {
 	case !strings.EqualFold(scheme, "sip"):
 		return netip.AddrPort{}, "", fmt.Errorf("has the scheme %s, not sip", quote(scheme))
 	}
-	host, params, _ := strings.Cut(rest, ";")
+	host, params, hasParams := strings.Cut(rest, ";")
 	if strings.ContainsAny(host, "@?") {
 		return netip.AddrPort{}, "", errors.New("is more than an address: a user part or headers have no meaning here")
 	}
@@ -31,7 +31,7 @@ func ParseHop(uri string) (netip.AddrPort, Proto, error) {
 		return netip.AddrPort{}, "", err
 	}
 	proto := UDP
-	if params == "" {
+	if !hasParams {
 		return addr, proto, nil
 	}
 	for p := range strings.SplitSeq(params, ";") {

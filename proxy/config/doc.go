@@ -11,8 +11,8 @@
 // # Decisions
 //
 // HOTCUT_KEYS is both the environment form of the key `keys` (a path) and, by the design, a way to hand over the keys
-// themselves. A value whose lines are keys is taken as keys, anything else as a path; a path never looks like
-// "KID BASE64-OF-32-BYTES".
+// themselves. A value with white space in it that is no file's name is taken as keys ("KID BASE64-OF-32-BYTES"), anything
+// else as a path.
 //
 // A target over TCP needs an inside listener over TCP: the edge must say in its Via where a platform reaches it when
 // a connection breaks, and that is a listener.

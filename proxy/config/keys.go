@@ -77,15 +77,14 @@ func LoadKeys(value string) (KeyRing, error) {
 	return ParseKeys(b)
 }
 
-// inlineKeys tells keys from a path: the first line is two words, the second of them 32 bytes of base64.
+// inlineKeys tells keys from a path: they have white space in them and no file has that name. So a key with a slip of
+// the pen is still read, and reported, as a key: an error about a path would quote it.
 func inlineKeys(value string) bool {
-	first, _, _ := strings.Cut(strings.TrimSpace(value), "\n")
-	words := strings.Fields(first)
-	if len(words) != 2 {
+	if !strings.ContainsAny(strings.TrimSpace(value), " \t\n") {
 		return false
 	}
-	b, err := base64.StdEncoding.DecodeString(words[1])
-	return err == nil && len(b) == KeyBytes
+	_, err := os.Stat(value)
+	return err != nil
 }
 
 // ParseKeys reads lines of "KID BASE64-OF-32-BYTES". Empty lines and lines that begin with # are skipped.
