@@ -98,20 +98,40 @@ func parseStrict(b []byte, into any, limit int) error {
 		return refuse([]Fault{{Field: "json", Problem: fmt.Sprintf("%d bytes, more than %d", len(b), limit)}})
 	}
 	err := json.Unmarshal(b, into)
-	if err == nil {
-		// encoding/json takes names in any case and lets the last of two win; a policy must mean one thing.
-		if list := checkNames(b, reflect.TypeOf(into).Elem()); len(list) > 0 {
-			return refuse(list)
-		}
-		return nil
+	if se, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return refuse([]Fault{{Field: "json", Problem: fmt.Sprintf("is not JSON at byte %d: %v", se.Offset, se)}})
+	}
+	// encoding/json takes names in any case and lets the last of two win; a policy must mean one thing.
+	list := checkNames(b, reflect.TypeOf(into).Elem())
+	if len(list) > 0 || err == nil {
+		return refuse(list)
 	}
 	f := Fault{Field: "json", Problem: err.Error()}
 	if te, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		f = Fault{Field: te.Field, Value: te.Value, Problem: "has the wrong type", Fix: "write a " + te.Type.String()}
-	} else if se, ok := errors.AsType[*json.SyntaxError](err); ok {
-		f.Problem = fmt.Sprintf("is not JSON at byte %d: %v", se.Offset, se)
+		f = Fault{Field: te.Field, Problem: "is a JSON " + te.Value, Fix: "write " + jsonKind(te.Type)}
+		if f.Field == "" {
+			f.Field = "json"
+		}
 	}
 	return refuse([]Fault{f})
+}
+
+// jsonKind says in words what a Go type is in JSON.
+func jsonKind(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.String:
+		return "a string"
+	case reflect.Slice:
+		return "a list"
+	case reflect.Struct, reflect.Map:
+		return "an object"
+	}
+	if reflect.PointerTo(t).Implements(textUnmarshaler) {
+		return "one of its words"
+	}
+	return "a whole number"
 }
 
 func sha(b []byte) [32]byte { return sha256.Sum256(b) }

@@ -48,7 +48,7 @@ func (c claim) String() string {
 
 // parseClaim reads "+1303555" or "+13035550100-+13035550199". The error says what to write instead.
 func parseClaim(s string) (claim, error) {
-	from, to, isRange := strings.Cut(s, "-")
+	from, to, isRange := strings.Cut(s, "-+")
 	lo, n, err := parseE164(from)
 	if err != nil {
 		return claim{}, err
@@ -56,6 +56,7 @@ func parseClaim(s string) (claim, error) {
 	if !isRange {
 		return claim{lo: lo, hi: lo, digits: n, prefix: true}, nil
 	}
+	to = "+" + to
 	hi, m, err := parseE164(to)
 	if err != nil {
 		return claim{}, err

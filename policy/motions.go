@@ -71,16 +71,7 @@ func (s *Snapshot) around(id string, t *Tenant, g Globals) (out sides) {
 	}
 	for _, n := range t.Numbers {
 		if c, err := parseClaim(n); err == nil {
-			s.numbers.walk(digitsOf(c.lo, c.digits), func(h *heldClaim) { add(h.id) })
-			if !c.prefix {
-				continue
-			}
-			for n := c.digits; n <= maxDigits; n++ { // ranges around a prefix stand deeper than it
-				if s.numbers.ranges[n] > 0 {
-					lo, _, _ := c.at(n)
-					s.numbers.walk(digitsOf(lo, n), func(h *heldClaim) { add(h.id) })
-				}
-			}
+			s.enclosing(c, func(h *heldClaim) { add(h.id) })
 		}
 	}
 	for _, k := range t.Trunks {

@@ -64,12 +64,16 @@ func (s *Snapshot) Resolve(q *Question, tr *Trace) Query {
 	} else {
 		s.resolveTenant(q, tr)
 	}
-	out := Query{
-		Method: q.Method, Direction: tr.Direction, Tenant: tr.Tenant, Number: tr.Called(), From: q.FromPlatform,
-		Mirror: q.Mirror, Now: q.Now, Source: q.Source.Addr(),
+	emergency := q.FromPlatform == NoPlatform && !q.Carrier && q.Method != "REGISTER" && tr.Tenant.IsEmergency(q.ToUser)
+	if emergency {
+		tr.nCalled = 0 // 0112 behind an outside prefix is no local number
+		if tr.Tenant != nil {
+			tr.Direction = Outbound
+		}
 	}
-	if q.FromPlatform == NoPlatform && !q.Carrier && q.Method != "REGISTER" {
-		out.Emergency = tr.Tenant.IsEmergency(q.ToUser)
+	out := Query{
+		Emergency: emergency, Method: q.Method, Direction: tr.Direction, Tenant: tr.Tenant, Number: tr.Called(), From: q.FromPlatform,
+		Mirror: q.Mirror, Now: q.Now, Source: q.Source.Addr(),
 	}
 	if tr.Trunk != nil {
 		out.Trunk = tr.Trunk.Name

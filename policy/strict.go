@@ -2,6 +2,7 @@ package policy
 
 import (
 	"bytes"
+	"encoding"
 	"encoding/json"
 	"fmt"
 	"reflect"
@@ -9,8 +10,8 @@ import (
 	"sync"
 )
 
-// nameWalk checks the names of JSON objects against Go types: every name is a field, spelled exactly, once.
-// Its input has been parsed already, so it is valid JSON of bounded depth and only names need a look.
+// nameWalk checks JSON against Go types where encoding/json is lax: every name is a field, spelled exactly, once, and
+// every word of an enumeration is known. Its input has been parsed already, so it is valid JSON of bounded depth and only names need a look.
 type nameWalk struct {
 	b    []byte
 	i    int
@@ -41,11 +42,22 @@ func (w *nameWalk) value(t reflect.Type, path string) {
 	case '[':
 		w.array(t, path)
 	case '"':
-		w.str()
+		w.word(t, path)
 	default: // number, true, false, null
 		for w.i < len(w.b) && bytes.IndexByte([]byte(",]} \t\r\n"), w.b[w.i]) < 0 {
 			w.i++
 		}
+	}
+}
+
+// word reads a string; the words of an enumeration are checked here, where the field is known.
+func (w *nameWalk) word(t reflect.Type, path string) {
+	s := w.str()
+	if t == nil || !reflect.PointerTo(t).Implements(textUnmarshaler) {
+		return
+	}
+	if err := reflect.New(t).Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(s)); err != nil {
+		w.list = append(w.list, Fault{Field: path, Problem: err.Error()})
 	}
 }
 
@@ -148,6 +160,8 @@ func (w *nameWalk) str() string {
 	json.Unmarshal(w.b[start:w.i], &s) // valid: parsed before
 	return s
 }
+
+var textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
 
 var fieldTables sync.Map // reflect.Type -> map[string]reflect.Type
 
