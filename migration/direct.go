@@ -23,17 +23,36 @@ type DirectResult struct {
 	Err  string `json:"error,omitempty"`
 }
 
-// Direct gives an order to every edge of the CLI's list and of the roster that was seen last. Nothing else has to be
-// alive.
-func (e *Engine) Direct(ctx context.Context, o Order) ([]DirectResult, error) {
+// Reachable lists the edges that a direct command would go to.
+func (e *Engine) Reachable() ([]DirectResult, error) {
+	to, err := e.directly()
+	out := make([]DirectResult, 0, len(to))
+	for _, a := range to {
+		out = append(out, DirectResult{Edge: a.Name})
+	}
+	return out, err
+}
+
+// directly is the CLI's own list and the roster that was seen last.
+func (e *Engine) directly() ([]Address, error) {
 	old, err := e.lastRoster()
 	if err != nil {
-		e.Say("the last roster can not be read, the list of the configuration is used alone: %v", err)
+		e.Say("the last roster can not be read, the CLI's own list is used alone: %v", err)
 	}
 	to := e.Fleet.Addresses(old.Nodes)
 	if len(to) == 0 {
-		return nil, &GoalError{Problem: "no edge is known: the list of edges is empty and no roster was ever seen",
-			Fix: "put edges: [{name: ..., admin: ...}] into the CLI's configuration, see hotcut help"}
+		return nil, &GoalError{Problem: "no edge is known: the CLI's file lists none and no roster was ever seen",
+			Fix: "list them as edges: in the CLI's file, see hotcut help"}
+	}
+	return to, nil
+}
+
+// Direct gives an order to every edge of the CLI's list and of the roster that was seen last. Nothing else has to be
+// alive.
+func (e *Engine) Direct(ctx context.Context, o Order) ([]DirectResult, error) {
+	to, err := e.directly()
+	if err != nil {
+		return nil, err
 	}
 	out := make([]DirectResult, 0, len(to))
 	for _, a := range Ask(ctx, e.Fleet, to, func(ctx context.Context, edge Edge) (struct{}, error) { return struct{}{}, edge.Order(ctx, o) }) {

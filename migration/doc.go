@@ -13,9 +13,6 @@
 //
 // # Decisions
 //
-// Direction is judged twice, under the globals in force and with the halt lifted: a flip under halt all-legacy moves
-// nobody at the moment, yet it is a move to core that the next resume would complete, so it is gated as one.
-//
 // Undo works by field: it gives back the fields that the change altered and keeps what others altered since, saying so.
 // Whole records would silently take back a domain that somebody added in between.
 //

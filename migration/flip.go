@@ -18,7 +18,7 @@ type FlipTo struct {
 // that assigned users and rules do not come back to life.
 func Flip(to FlipTo, by Author) Goal {
 	return func(at Present) (*Plan, error) {
-		before, err := at.tenant(to.Tenant)
+		before, err := at.Find(to.Tenant)
 		if err != nil {
 			return nil, err
 		}

@@ -89,3 +89,12 @@ func Altered(before, after *policy.Tenant) []string {
 	}
 	return names
 }
+
+// AlteredGlobals names the JSON fields in which two sets of globals differ, sorted.
+func AlteredGlobals(before, after policy.Globals) []string {
+	names, _, _, err := altered(before, after)
+	if err != nil {
+		return nil
+	}
+	return names
+}

@@ -50,7 +50,7 @@ func Hold(ids []string, by Author) Goal {
 	return func(at Present) (*Plan, error) {
 		p := &Plan{Change: at.change(policy.KindHold, by)}
 		for _, id := range ids {
-			t, err := at.tenant(id)
+			t, err := at.Find(id)
 			if err != nil {
 				return nil, err
 			}
@@ -71,7 +71,7 @@ func Release(ids []string, by Author) Goal {
 	return func(at Present) (*Plan, error) {
 		p := &Plan{Change: at.change(policy.KindRelease, by)}
 		for _, id := range ids {
-			t, err := at.tenant(id)
+			t, err := at.Find(id)
 			if err != nil {
 				return nil, err
 			}

@@ -16,47 +16,35 @@ func movesOf(s *policy.Snapshot, c *policy.Change) []Move {
 		after = *c.Globals.After
 	}
 	moves := make([]Move, 0, len(c.Tenants))
-	touched := make(map[string]bool, len(c.Tenants))
+	motions := make(map[string]policy.Motion, len(c.Tenants))
+	for id, m := range c.Motions(s) {
+		motions[id] |= m
+	}
 	for _, tc := range c.Tenants {
-		touched[tc.ID] = true
-		moves = append(moves, Move{
-			Tenant: tc.ID,
-			From:   Describe(tc.Before),
-			To:     Describe(tc.After),
-			Motion: motion(tc.Before, tc.After, before, after),
-		})
+		moves = append(moves, Move{Tenant: tc.ID, From: Describe(tc.Before), To: Describe(tc.After), Motion: motions[tc.ID]})
 	}
 	if before.Halt != after.Halt {
-		for r := range s.All() {
-			if t := r.Tenant; !touched[t.ID] {
-				if m := policy.MotionOf(t, t, before, after); m != policy.Still {
-					moves = append(moves, Move{Tenant: t.ID, From: halted(t, before), To: halted(t, after), Motion: m})
-				}
-			}
-		}
+		moves = haltMoves(s, before, after, moves, motions)
 	}
-	if before.Default != after.Default {
-		moves = append(moves, Move{Tenant: "*", From: before.Default, To: after.Default, Motion: motionOfDefault(after.Default)})
+	if before.Default != after.Default && s.Rev() > 0 {
+		moves = append(moves, Move{Tenant: policy.AllTenants, From: before.Default, To: after.Default, Motion: motionOfDefault(after.Default)})
 	}
 	slices.SortFunc(moves, func(a, b Move) int { return cmp.Compare(a.Tenant, b.Tenant) })
 	return moves
 }
 
-// motion judges under the globals in force and with the halt lifted, and takes both: see the package comment.
-func motion(before, after *policy.Tenant, gb, ga policy.Globals) policy.Motion {
-	now := policy.MotionOf(before, after, gb, ga)
-	gb.Halt, ga.Halt = policy.HaltNone, policy.HaltNone
-	return join(now, policy.MotionOf(before, after, gb, ga))
-}
-
-func join(a, b policy.Motion) policy.Motion {
-	switch {
-	case a == b || b == policy.Still:
-		return a
-	case a == policy.Still:
-		return b
+// haltMoves adds the tenants that a change of the halt alone moves.
+func haltMoves(s *policy.Snapshot, before, after policy.Globals, moves []Move, touched map[string]policy.Motion) []Move {
+	for r := range s.All() {
+		t := r.Tenant
+		if _, ok := touched[t.ID]; ok {
+			continue
+		}
+		if m := policy.MotionOf(t, t, before, after); m != policy.Still {
+			moves = append(moves, Move{Tenant: t.ID, From: halted(t, before), To: halted(t, after), Motion: m})
+		}
 	}
-	return policy.Both
+	return moves
 }
 
 // motionOfDefault judges where tenants that the policy does not know go. To drop them is gated like a move to core:

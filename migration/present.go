@@ -38,8 +38,8 @@ func (p Present) change(kind policy.Kind, by Author) policy.Change {
 	}
 }
 
-// tenant finds a record, or says which id was probably meant.
-func (p Present) tenant(id string) (*policy.Tenant, error) {
+// Find finds a record, or says which id was probably meant.
+func (p Present) Find(id string) (*policy.Tenant, error) {
 	if r := p.Snapshot.Tenant(id); r != nil {
 		return r.Tenant, nil
 	}

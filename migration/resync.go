@@ -25,44 +25,67 @@ type Resynced struct {
 // ErrNothingToResync: no edge is ahead of the store.
 var ErrNothingToResync = errors.New("no edge is ahead of the store")
 
-// Resync commits the highest policy that an edge runs as one above every rev that anybody is known to have run. The
-// edges keep serving what they serve; nobody moves but what a lagging edge still had to follow.
-func (e *Engine) Resync(ctx context.Context, from ResyncFrom, by Author) (Resynced, error) {
+// Source is the edge that a resync would take, and the rev that it would make.
+type Source struct {
+	Edge     string `json:"edge"`
+	Epoch    string `json:"epoch"`
+	Rev      uint64 `json:"rev"`      // that the edge runs
+	StoreRev uint64 `json:"storeRev"` // 0: the store holds nothing
+	Next     uint64 `json:"next"`     // above every rev that anybody is known to have run
+	known    []policy.NodeState
+}
+
+// ResyncSource chooses the edge.
+func (e *Engine) ResyncSource(ctx context.Context, from ResyncFrom) (Source, error) {
 	head, err := e.head(ctx)
 	if err != nil {
-		return Resynced{}, err
+		return Source{}, err
 	}
 	known := e.known(ctx)
 	if head.Rev > 0 && from.Epoch == "" {
 		from.Epoch = head.Epoch
 	}
-	answers := e.Fleet.States(ctx, e.Fleet.Addresses(known))
-	best, err := highest(answers, from)
+	best, err := highest(e.Fleet.States(ctx, e.Fleet.Addresses(known)), from)
 	if err != nil {
-		return Resynced{}, err
+		return Source{}, err
 	}
 	if best.Epoch == head.Epoch && best.Rev <= head.Rev {
-		return Resynced{}, ErrNothingToResync
+		return Source{}, ErrNothingToResync
 	}
-	s, err := e.export(ctx, best, known)
-	if err != nil {
-		return Resynced{}, err
+	next := best.Rev
+	if head.Epoch == best.Epoch {
+		next = max(next, head.Rev)
 	}
-	next := max(head.Rev, best.Rev)
 	for _, n := range known { // silent edges may be further than those that answer
 		if n.Epoch == best.Epoch {
 			next = max(next, n.Rev)
 		}
 	}
-	next++
-	c := policy.Change{Epoch: s.Epoch(), Base: s.Rev(), Kind: policy.KindResync, Actor: by.Actor, Reason: by.Reason, Incident: by.Incident, Key: by.Key}
-	ctx, cancel := context.WithTimeout(ctx, e.Limit)
-	defer cancel()
-	to, err := e.Store.Resync(ctx, s, next, c)
+	return Source{Edge: best.Edge, Epoch: best.Epoch, Rev: best.Rev, StoreRev: head.Rev, Next: next + 1, known: known}, nil
+}
+
+// Resync commits the highest policy that an edge runs as one above every rev that anybody is known to have run. The
+// edges keep serving what they serve; nobody moves but what a lagging edge still had to follow.
+func (e *Engine) Resync(ctx context.Context, from ResyncFrom, by Author) (Resynced, error) {
+	src, err := e.ResyncSource(ctx, from)
 	if err != nil {
 		return Resynced{}, err
 	}
-	return Resynced{Edge: best.Edge, Rev: best.Rev, Head: to, Lost: best.Rev - min(head.Rev, best.Rev)}, nil
+	s, err := e.export(ctx, src.Edge, src.known)
+	if err != nil {
+		return Resynced{}, err
+	}
+	if s.Epoch() != src.Epoch || s.Rev() >= src.Next {
+		return Resynced{}, fmt.Errorf("%s moved on to rev %d while it was asked: try again", src.Edge, s.Rev())
+	}
+	c := policy.Change{Epoch: s.Epoch(), Base: s.Rev(), Kind: policy.KindResync, Actor: by.Actor, Reason: by.Reason, Incident: by.Incident, Key: by.Key}
+	ctx, cancel := context.WithTimeout(ctx, e.Limit)
+	defer cancel()
+	to, err := e.Store.Resync(ctx, s, src.Next, c)
+	if err != nil {
+		return Resynced{}, err
+	}
+	return Resynced{Edge: src.Edge, Rev: s.Rev(), Head: to, Lost: s.Rev() - min(src.StoreRev, s.Rev())}, nil
 }
 
 func (e *Engine) head(ctx context.Context) (policy.Head, error) {
@@ -127,11 +150,11 @@ func highest(answers []Answer[policy.NodeState], from ResyncFrom) (policy.NodeSt
 	return best, nil
 }
 
-func (e *Engine) export(ctx context.Context, n policy.NodeState, known []policy.NodeState) (*policy.Snapshot, error) {
+func (e *Engine) export(ctx context.Context, edge string, known []policy.NodeState) (*policy.Snapshot, error) {
 	for _, a := range e.Fleet.Addresses(known) {
-		if a.Name == n.Edge {
+		if a.Name == edge {
 			return ask(ctx, e.Fleet, a, func(ctx context.Context, e Edge) (*policy.Snapshot, error) { return e.Export(ctx) })
 		}
 	}
-	return nil, fmt.Errorf("%s: no admin address is known", n.Edge)
+	return nil, fmt.Errorf("%s: no admin address is known", edge)
 }

@@ -3,7 +3,6 @@ package migration
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/hotcut/hotcut/policy"
@@ -16,7 +15,7 @@ func Rollback(ids []string, by Author) Goal {
 		p := &Plan{Change: at.change(policy.KindRollback, by)}
 		p.Change.Force = true
 		for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
-			t, err := at.tenant(id)
+			t, err := at.Find(id)
 			if err != nil {
 				return nil, err
 			}
@@ -77,19 +76,33 @@ func RollbackSince(d time.Duration, log []policy.Change, whole bool, by Author) 
 // movedToCore lists the tenants that a change at or after since (unix ms) moved towards core, sorted.
 func movedToCore(log []policy.Change, since int64) []string {
 	var ids []string
-	var g policy.Globals
 	for _, c := range log {
 		if c.At < since {
 			continue
 		}
 		for _, tc := range c.Tenants {
-			if coreWard(motion(tc.Before, tc.After, g, g)) {
+			if advances(tc) {
 				ids = append(ids, tc.ID)
 			}
 		}
 	}
 	slices.Sort(ids)
 	return slices.Compact(ids)
+}
+
+// advances reports whether a change moved units of a tenant towards core. A number or domain that a tenant on core got in
+// passing is not a move of the tenant: the same claims are read into the record before.
+func advances(tc policy.TenantChange) bool {
+	if tc.After == nil {
+		return false
+	}
+	if tc.Before == nil {
+		return reachesCore(tc.After)
+	}
+	before := *tc.Before
+	before.Domains, before.Numbers, before.Trunks = tc.After.Domains, tc.After.Numbers, tc.After.Trunks
+	var g policy.Globals
+	return coreWard(policy.MotionOf(&before, tc.After, g, g))
 }
 
 func (p *Plan) takeBack(at Present, t *policy.Tenant) {
@@ -114,12 +127,4 @@ func reachesCore(t *policy.Tenant) bool {
 	back.RolledBack = true
 	var g policy.Globals
 	return policy.MotionOf(t, &back, g, g) != policy.Still
-}
-
-// names lists ids for a sentence, at most eight of them.
-func names(ids []string) string {
-	if len(ids) > 8 {
-		return fmt.Sprintf("%s and %d more", strings.Join(ids[:8], ", "), len(ids)-8)
-	}
-	return strings.Join(ids, ", ")
 }

@@ -32,7 +32,7 @@ func Add(id string, fields Fields, by Author) Goal {
 // Set lays fields over a tenant's record.
 func Set(id string, fields Fields, by Author) Goal {
 	return func(at Present) (*Plan, error) {
-		before, err := at.tenant(id)
+		before, err := at.Find(id)
 		if err != nil {
 			return nil, err
 		}
@@ -68,7 +68,7 @@ func setFields(before *policy.Tenant, fields Fields) (*policy.Tenant, error) {
 // Remove takes a tenant out of the policy: its domains and numbers become unknown.
 func Remove(id string, by Author) Goal {
 	return func(at Present) (*Plan, error) {
-		before, err := at.tenant(id)
+		before, err := at.Find(id)
 		if err != nil {
 			return nil, err
 		}

@@ -92,7 +92,7 @@ func (e *Engine) pastStore(ctx context.Context, gone error, behind *RegressedErr
 	}
 	v.Fresh.State = policy.Stale
 	v.Head = policy.Head{Epoch: best.Epoch, Rev: best.Rev, Chain: best.Chain}
-	if s, err := e.export(ctx, best, old.Nodes); err == nil {
+	if s, err := e.export(ctx, best.Edge, old.Nodes); err == nil {
 		v.Snapshot, v.Head = s, s.Head()
 	} else {
 		e.Say("%v", err)

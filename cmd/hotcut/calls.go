@@ -1,0 +1,139 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hotcut/hotcut/migration"
+	"github.com/hotcut/hotcut/proxy/admin"
+)
+
+// liveCall is a call in progress and the edge that carries it.
+type liveCall struct {
+	Edge string `json:"edge"`
+	admin.Call
+}
+
+func newCallsCmd(a *app) *cobra.Command {
+	var w watchFlags
+	var limit int
+	cmd := &cobra.Command{
+		Use:   "calls [T]",
+		Short: "List calls in progress, on all edges",
+		Args:  between(0, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return w.loop(cmd.Context(), a, func(ctx context.Context) error { return a.calls(ctx, strings.Join(args, ""), limit) })
+		},
+	}
+	w.on(cmd)
+	cmd.Flags().IntVar(&limit, "limit", 200, "at most this many of each edge")
+	cmd.ValidArgsFunction = a.completeTenants
+	return cmd
+}
+
+func (a *app) calls(ctx context.Context, tenant string, limit int) error {
+	v, e, err := a.fleetView(ctx)
+	if err != nil {
+		return err
+	}
+	if tenant != "" && v.Snapshot != nil {
+		if _, err := v.Tenant(tenant); err != nil {
+			return err
+		}
+	}
+	answers := askClients(ctx, a, e.Fleet.Addresses(v.Nodes), func(ctx context.Context, c *admin.Client) ([]admin.Call, error) {
+		return c.Calls(ctx, tenant, limit)
+	})
+	rows := []liveCall{}
+	for _, ans := range answers {
+		for _, c := range ans.Value {
+			rows = append(rows, liveCall{ans.Edge, c})
+		}
+	}
+	slices.SortFunc(rows, func(x, y liveCall) int { return cmp.Or(cmp.Compare(x.Since, y.Since), cmp.Compare(x.CallID, y.CallID)) })
+	r := v.result("CallList", rows)
+	r.warnings = append(r.warnings, unanswered(silent(answers))...)
+	r.table = func(w io.Writer) {
+		if len(rows) == 0 {
+			fmt.Fprintln(w, "no calls")
+			return
+		}
+		fmt.Fprintln(w, "SINCE\tTENANT\tFROM\tTO\tSTATE\tON\tWHY\tREV\tEDGE\tCALL-ID")
+		for _, c := range rows {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s %s\t%s\t%d\t%s\t%s\n", a.ago(c.Since), dash(c.Tenant), c.From, c.To, c.State, c.Platform, c.Target,
+				dash(c.Reason), c.Rev, c.Edge, c.CallID)
+		}
+	}
+	return v.show(a, r)
+}
+
+// unanswered names the edges whose part is missing.
+func unanswered(names []string) []string {
+	if len(names) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s did not answer: what they know is missing here", list(names, 5))}
+}
+
+// fleetView is what a question to all edges starts from.
+func (a *app) fleetView(ctx context.Context) (*seen, *migration.Engine, error) {
+	v, err := a.view(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	e, err := a.eng()
+	return v, e, err
+}
+
+func newDrainingCmd(a *app) *cobra.Command {
+	var w watchFlags
+	cmd := &cobra.Command{
+		Use:   "draining [T]",
+		Short: "Show the calls that still run where their tenant no longer is",
+		Args:  between(0, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return w.loop(cmd.Context(), a, func(ctx context.Context) error { return a.draining(ctx, strings.Join(args, "")) })
+		},
+	}
+	w.on(cmd)
+	cmd.ValidArgsFunction = a.completeTenants
+	return cmd
+}
+
+func (a *app) draining(ctx context.Context, tenant string) error {
+	v, e, err := a.fleetView(ctx)
+	if err != nil {
+		return err
+	}
+	if tenant != "" && v.Snapshot != nil {
+		if _, err := v.Tenant(tenant); err != nil {
+			return err
+		}
+	}
+	rows, missing := e.Fleet.Draining(ctx, e.Fleet.Addresses(v.Nodes), tenant)
+	r := v.result("DrainingList", rows)
+	r.warnings = append(r.warnings, unanswered(missing)...)
+	r.table = func(w io.Writer) {
+		if len(rows) == 0 {
+			if len(missing) == 0 {
+				fmt.Fprintln(w, "nothing drains")
+			}
+			return
+		}
+		fmt.Fprintln(w, "TENANT\tON\tCALLS\tOLDEST\tMOVED")
+		for _, d := range rows {
+			count := fmt.Sprint(d.Count)
+			if d.AtLeast {
+				count = "at least " + count
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", dash(d.Tenant), d.Platform, count, a.ago(d.Oldest), a.ago(d.Since))
+		}
+	}
+	return v.show(a, r)
+}

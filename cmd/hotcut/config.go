@@ -1,0 +1,131 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/viper"
+
+	"github.com/hotcut/hotcut/migration"
+	"github.com/hotcut/hotcut/proxy/config"
+)
+
+// cliConfig is the CLI's own file.
+type cliConfig struct {
+	Store  string    `mapstructure:"store"`
+	Output string    `mapstructure:"output"`
+	Edges  []cliEdge `mapstructure:"edges"`
+}
+
+type cliEdge struct {
+	Name  string `mapstructure:"name"`
+	Admin string `mapstructure:"admin"`
+}
+
+// configure reads the CLI's own file, the environment and the global flags. Flags win, then the environment.
+func (a *app) configure(cmd *cobra.Command) error {
+	v := viper.New()
+	v.SetEnvPrefix("HOTCUT")
+	path, named := a.flags.cliConfig, a.flags.cliConfig != ""
+	if !named {
+		if dir, err := os.UserConfigDir(); err == nil {
+			path = filepath.Join(dir, "hotcut", "cli.yaml")
+		}
+	}
+	if path != "" {
+		v.SetConfigFile(path)
+		if err := v.ReadInConfig(); err != nil && (named || !errors.Is(err, fs.ErrNotExist)) {
+			return usage(fmt.Errorf("the CLI's configuration: %w", err))
+		}
+	}
+	if err := v.UnmarshalExact(&a.conf); err != nil {
+		return usage(fmt.Errorf("the CLI's configuration %s: %w", path, err))
+	}
+	if err := errors.Join(v.BindEnv("store"), v.BindEnv("output")); err != nil {
+		return err
+	}
+	a.conf.Store, a.conf.Output = v.GetString("store"), v.GetString("output")
+	for flag, to := range map[string]*string{"store": &a.conf.Store, "output": &a.conf.Output} {
+		if f := cmd.Flags().Lookup(flag); f != nil && f.Changed {
+			*to = f.Value.String()
+		}
+	}
+	if a.conf.Output == "" {
+		a.conf.Output = "table"
+	}
+	if a.flags.noColor {
+		a.colours = false
+	}
+	if a.flags.noInput {
+		a.asks = false
+	}
+	return errors.Join(checkOutput(a.conf.Output), checkEdges(path, a.conf.Edges))
+}
+
+func checkEdges(path string, edges []cliEdge) error {
+	seen := make(map[string]bool)
+	for i, e := range edges {
+		switch {
+		case e.Name == "":
+			return usage(fmt.Errorf("%s: edges[%d].name is missing", path, i))
+		case seen[e.Name]:
+			return usage(fmt.Errorf("%s: edges[%d].name: %q stands twice", path, i, e.Name))
+		case !strings.HasPrefix(e.Admin, "unix://"):
+			return usage(fmt.Errorf("%s: edges[%d].admin: %q is not the admin socket of an edge; write unix:///path", path, i, e.Admin))
+		}
+		seen[e.Name] = true
+	}
+	return nil
+}
+
+func (c cliConfig) addresses() []migration.Address {
+	out := make([]migration.Address, 0, len(c.Edges))
+	for _, e := range c.Edges {
+		out = append(out, migration.Address{Name: e.Name, Admin: e.Admin})
+	}
+	return out
+}
+
+// edgeConfig reads an edge's file (any format that viper knows; "" means no file) and HOTCUT_SECTION_KEY over it. The
+// error names every fault at once, with its line if the file is YAML.
+func edgeConfig(path, store string) (*config.Config, error) {
+	v := viper.New()
+	v.SetEnvPrefix("HOTCUT")
+	v.SetEnvKeyReplacer(strings.NewReplacer(".", "_"))
+	for _, key := range config.Paths() {
+		if err := v.BindEnv(key); err != nil {
+			return nil, err
+		}
+	}
+	var lines map[string]int
+	if path != "" {
+		v.SetConfigFile(path)
+		if err := v.ReadInConfig(); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		if ext := filepath.Ext(path); ext == ".yaml" || ext == ".yml" {
+			b, err := os.ReadFile(path)
+			if err != nil {
+				return nil, err
+			}
+			if lines, err = config.Lines(b); err != nil {
+				return nil, fmt.Errorf("%s: %w", path, err)
+			}
+		}
+	}
+	if store != "" {
+		v.Set("store", store)
+	}
+	c, err := config.Decode(v.AllSettings())
+	if err == nil {
+		err = c.Validate()
+	} else {
+		err = errors.Join(err, c.Validate())
+	}
+	return c, config.WithLines(err, lines)
+}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/hotcut/hotcut/migration"
+)
+
+// readDocument reads a file of JSON or YAML and returns it as JSON.
+func readDocument(name string) ([]byte, error) {
+	b, err := readInput(name)
+	if err != nil {
+		return nil, err
+	}
+	if trimmed := bytes.TrimSpace(b); json.Valid(trimmed) && len(trimmed) > 0 {
+		return trimmed, nil
+	}
+	var v any
+	if err := yaml.Unmarshal(b, &v); err != nil {
+		return nil, fmt.Errorf("%s is neither JSON nor YAML: %w", name, err)
+	}
+	out, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return out, nil
+}
+
+// readRecord reads the fields of one tenant.
+func readRecord(name string) (migration.Fields, error) {
+	b, err := readDocument(name)
+	if err != nil {
+		return nil, err
+	}
+	var f migration.Fields
+	if err := json.Unmarshal(b, &f); err != nil || f == nil {
+		return nil, fmt.Errorf("%s does not hold one tenant's fields", name)
+	}
+	return f, nil
+}
+
+// readRecords reads a list of tenants: a JSON or YAML list, or a JSON object per line.
+func readRecords(name string) ([]migration.Fields, error) {
+	raw, err := readInput(name)
+	if err != nil {
+		return nil, err
+	}
+	raw = bytes.TrimSpace(raw)
+	if len(raw) > 0 && raw[0] == '{' {
+		return jsonLines(name, raw)
+	}
+	if !json.Valid(raw) {
+		var v any
+		if err := yaml.Unmarshal(raw, &v); err != nil {
+			return nil, fmt.Errorf("%s is neither JSON, JSON lines nor YAML: %w", name, err)
+		}
+		if raw, err = json.Marshal(v); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	var list []migration.Fields
+	if err := json.Unmarshal(raw, &list); err != nil || list == nil {
+		return nil, fmt.Errorf("%s does not hold a list of tenants", name)
+	}
+	return list, nil
+}
+
+func jsonLines(name string, raw []byte) ([]migration.Fields, error) {
+	var list []migration.Fields
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	for dec.More() {
+		var f migration.Fields
+		if err := dec.Decode(&f); err != nil {
+			return nil, fmt.Errorf("%s: record %d: %w", name, len(list)+1, err)
+		}
+		list = append(list, f)
+	}
+	return list, nil
+}

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hotcut/hotcut/proxy"
+	"github.com/hotcut/hotcut/proxy/config"
+)
+
+func newEdgeCmd(a *app) *cobra.Command {
+	var file string
+	var check bool
+	cmd := &cobra.Command{
+		Use:   "edge [--config F]",
+		Short: "Run an edge",
+		Long: `Edge runs one SIP edge until it is interrupted, or until it has drained. Its configuration is a YAML file, or any that
+viper reads; every key also as HOTCUT_SECTION_KEY in the environment. SIGHUP reads it again.`,
+		Args: exact(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			read := func() (*config.Config, error) { return edgeConfig(file, a.flags.store) }
+			c, err := read()
+			if check {
+				return a.checked(file, c, err)
+			}
+			if err != nil {
+				return hint(faulty(file, err), "hotcut edge --check --config "+file)
+			}
+			return a.runEdge(cmd.Context(), c, read)
+		},
+	}
+	cmd.Flags().StringVar(&file, "config", "", "configuration file")
+	cmd.Flags().BoolVar(&check, "check", false, "say everything that is wrong with the configuration, and stop")
+	return cmd
+}
+
+// checkData is the verdict on a configuration.
+type checkData struct {
+	File   string      `json:"file"`
+	OK     bool        `json:"ok"`
+	Faults []faultData `json:"faults"`
+}
+
+type faultData struct {
+	Path    string `json:"path"`
+	Line    int    `json:"line,omitempty"`
+	Problem string `json:"problem"`
+	Fix     string `json:"fix,omitempty"`
+}
+
+// checked prints every fault at once.
+func (a *app) checked(file string, c *config.Config, err error) error {
+	d := checkData{File: file, OK: err == nil, Faults: []faultData{}}
+	faults := config.Faults(err)
+	for _, f := range faults {
+		d.Faults = append(d.Faults, faultData{f.Path, f.Line, f.Problem, f.Fix})
+	}
+	if err != nil && len(faults) == 0 {
+		return err // the file can not be read at all
+	}
+	r := result{kind: "Check", fresh: live, data: d, table: func(w io.Writer) {
+		for _, f := range faults {
+			fmt.Fprintln(w, inFile(file, f))
+		}
+		if err == nil {
+			fmt.Fprintf(w, "%s: in order\n", nameOf(file))
+		}
+	}}
+	if err == nil {
+		r.warnings = c.Warnings()
+		return a.show(r)
+	}
+	return join(a.show(r), &failure{exit: exitError, code: "faulty", err: fmt.Errorf("%s: %s", nameOf(file), plural(len(faults), "fault"))})
+}
+
+func nameOf(file string) string {
+	if file == "" {
+		return "the environment"
+	}
+	return file
+}
+
+// inFile puts a fault the way editors jump to.
+func inFile(file string, f *config.Fault) string {
+	where := nameOf(file)
+	if f.Line > 0 {
+		where = fmt.Sprintf("%s:%d", where, f.Line)
+	}
+	s := fmt.Sprintf("%s: %s: %s", where, f.Path, f.Problem)
+	if f.Fix != "" {
+		s += "; " + f.Fix
+	}
+	return s
+}
+
+func faulty(file string, err error) error {
+	faults := config.Faults(err)
+	if len(faults) == 0 {
+		return err
+	}
+	lines := make([]string, 0, len(faults))
+	for _, f := range faults {
+		lines = append(lines, inFile(file, f))
+	}
+	return fmt.Errorf("%s:\n  %s", plural(len(faults), "fault"), strings.Join(lines, "\n  "))
+}
+
+// runEdge runs the edge until ctx ends or it has drained. Its log goes to stderr.
+func (a *app) runEdge(ctx context.Context, c *config.Config, read func() (*config.Config, error)) error {
+	store, err := openStore(c.Store)
+	if err != nil {
+		return err
+	}
+	a.opened = store
+	log := a.loggerOf(c.Log)
+	for _, warning := range c.Warnings() {
+		log.Warn("configuration", "warning", warning)
+	}
+	edge, err := proxy.New(proxy.Options{Config: c, Store: store, Log: log, Build: build(), Reload: read})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go reloadOnHangup(ctx, edge, log)
+	return edge.Run(ctx)
+}
+
+// reloadOnHangup reads the configuration again at each SIGHUP.
+func reloadOnHangup(ctx context.Context, edge *proxy.Edge, log *slog.Logger) {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hangup:
+			changed, needsRestart, err := edge.Reload()
+			if err != nil {
+				log.Error("reload refused, all stays as it was", "error", err.Error())
+				continue
+			}
+			log.Info("reloaded", "changed", changed, "needsRestart", needsRestart)
+		}
+	}
+}
+
+// loggerOf makes the edge's log, on stderr.
+func (a *app) loggerOf(l config.Log) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(l.Level)); err != nil {
+		level = slog.LevelInfo // Validate has refused every word but the four
+	}
+	opts := &slog.HandlerOptions{Level: level}
+	if l.Format == "text" {
+		return slog.New(slog.NewTextHandler(a.err, opts))
+	}
+	return slog.New(slog.NewJSONHandler(a.err, opts))
+}

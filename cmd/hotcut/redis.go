@@ -1,0 +1,28 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+
+	"github.com/hotcut/hotcut/policy"
+	"github.com/hotcut/hotcut/policy/redisstore"
+)
+
+// defaultNS is the namespace of a URL without ?ns=: installations that share one Redis name theirs.
+const defaultNS = "default"
+
+// openRedis takes ?ns=NAME off the URL, which is ours, and leaves the rest to Redis.
+func openRedis(raw string) (policy.Store, error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return nil, fmt.Errorf("store %s: not a URL", redacted(raw))
+	}
+	ns := defaultNS
+	if q := u.Query(); q.Has("ns") {
+		ns = q.Get("ns")
+		q.Del("ns")
+		u.RawQuery = q.Encode()
+	}
+	return redisstore.Open(context.Background(), u.String(), ns)
+}
