@@ -20,6 +20,7 @@ type rejection struct {
 // To a UDP source that we do not know it is never longer than what it answers.
 func (s *shard) reject(a *arrival, rej rejection, out *transport.Out) {
 	s.edge.drop(rej.cause)
+	s.edge.logRefusal(a, rej)
 	if rej.code == 0 || a.m.Is("ACK") {
 		return
 	}
@@ -76,11 +77,12 @@ func (e *Edge) refuse(now int64, from transport.Peer, m *wire.Message, fault wir
 	if !m.Request || !m.Answerable || fault.Code() == 0 || m.Is("ACK") {
 		return
 	}
-	s := e.shardOf(e.callHash(m.CallID.Of(m.Raw)))
+	h := e.callHash(m.CallID.Of(m.Raw))
+	s := e.shardOf(h)
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.unlock(h)
 	a := &s.in
-	a.now, a.from, a.m, a.callHash = now, from, m, e.callHash(m.CallID.Of(m.Raw))
+	a.now, a.from, a.m, a.callHash = now, from, m, h
 	a.topo, a.policy = e.topo.Load(), e.snapshot()
 	a.lst = &a.topo.listeners[from.Listener]
 	a.identify(e)

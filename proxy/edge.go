@@ -54,10 +54,12 @@ type Edge struct {
 	ring        *choice.Ring
 	dialogFile  *choice.Dialogs
 	records     *callrecord.Log
-	sources     *limit.Sources
+	sources     *limit.Sources // unknown ones
+	known       *limit.Sources // platforms, carriers, PBX trunks, edges
 	tenants     *limit.Tenants
 	count       *counters
 	admin       *admin.Server
+	refusals    refusalLog
 
 	topo       atomic.Pointer[topology]
 	fleet      fleet
@@ -192,6 +194,8 @@ func (e *Edge) setLimits() {
 	e.maxDialogs = max(l.Dialogs/shards*2, 16)
 	e.sources = limit.NewSources(limit.SourcesConfig{Entries: l.Sources, Rate: float64(l.SourceRate), Burst: float64(l.SourceBurst),
 		ExemptRate: float64(l.ExemptRate), ExemptBurst: float64(l.ExemptBurst)})
+	e.known = limit.NewSources(limit.SourcesConfig{Entries: 4096, Rate: float64(l.KnownRate), Burst: float64(l.KnownBurst),
+		ExemptRate: float64(l.KnownRate), ExemptBurst: float64(l.KnownBurst)})
 	e.tenants = limit.NewTenants()
 }
 

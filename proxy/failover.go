@@ -138,6 +138,8 @@ func (s *shard) afterEnd(now int64, b *branch, m *wire.Message, out *transport.O
 		s.sendCancel(now, b, out)
 		b.over = true
 	case m.Status < 300:
+		s.answered(now, b.req, b, m)
+		s.cancelOthers(now, b.req, b, out)
 		s.up(now, b.req, m.Status, s.popVia(out.Begin(), m), out)
 	default:
 		s.hopAck(b, m, out)

@@ -34,7 +34,7 @@ func (f *fleet) update(nodes []policy.NodeState, self string) {
 			if err != nil || proto != "udp" && proto != "tcp" {
 				continue
 			}
-			p := transport.Peer{Addr: addr}
+			p := transport.Peer{Proto: transport.UDP, Addr: addr}
 			if proto == "tcp" {
 				p.Proto = transport.TCP
 			}

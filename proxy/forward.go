@@ -177,8 +177,11 @@ func (s *shard) appendRoutes(dst []byte, m *wire.Message, r *request, topo *topo
 	h := &r.hop
 	var token []byte
 	switch {
-	case h.toPeer || r.who.kind == partyEdge || m.Is("ACK") || m.Is("CANCEL"):
-		return dst // between edges there is no second pin
+	case h.toPeer: // no second pin: the edge that owns the flow reads this one
+		dst = append(append(append(dst, "Route: <sip:"...), h.sealed...), '@')
+		return append(h.peer.Addr.AppendTo(dst), ";lr>\r\n"...)
+	case r.who.kind == partyEdge || m.Is("ACK") || m.Is("CANCEL"):
+		return dst
 	case h.inDialog && len(h.sealed) > 0:
 		token = h.sealed
 	case h.seal:
@@ -220,9 +223,6 @@ func (r *request) dialogEnd(topo *topology, in *listener) end {
 
 // popRoutes removes the Routes that are ours, and the preloaded one that named a platform.
 func (s *shard) popRoutes(sp *wire.Splice, m *wire.Message, h *hop, topo *topology) {
-	if h.toPeer {
-		return // the edge that owns the flow reads them
-	}
 	for e := range m.Elems(wire.HRoute) {
 		uri := e.URI.Of(m.Raw)
 		u, ok := wire.ParseURI(uri)

@@ -6,17 +6,18 @@ import (
 )
 
 // allow charges the source of a request. Platforms, carriers, PBX trunks and edges are known by configuration and
-// policy and pay nothing here; everybody else has a bucket by address. What belongs to a living call (ACK, BYE, CANCEL,
+// policy and each have the known budget; everybody else has a small bucket by address. What belongs to a living call (ACK, BYE, CANCEL,
 // a token of ours) has a second, small budget of its own, so that a flood of new calls does not cut the old ones off.
 func (e *Edge) allow(a *arrival) bool {
+	sources := e.sources
 	if a.who.configured() {
-		return true
+		sources = e.known
 	}
 	class := limit.New
 	if a.m.Is("ACK") || a.m.Is("BYE") || a.m.Is("CANCEL") || a.m.Request && hasOurToken(a) {
 		class = limit.Exempt
 	}
-	return e.sources.Allow(a.from.Addr.Addr(), a.now, class)
+	return sources.Allow(a.from.Addr.Addr(), a.now, class)
 }
 
 // hasOurToken: a Route that names us stands on top. Whether its MAC fits is seen later; here it only chooses a budget.

@@ -144,7 +144,7 @@ func (s *shard) toFlow(a *arrival, p *pin, e *end, h *hop) rejection {
 			return rejection{code: 480, cause: causeUnreachablePeer}
 		}
 		peer.Listener = uint16(l)
-		h.peer, h.toPeer, h.seal = peer, true, false
+		h.peer, h.toPeer, h.seal, h.sealed = peer, true, false, a.sealed
 		return rejection{}
 	}
 	l := a.topo.listenerByHash(e.listener)

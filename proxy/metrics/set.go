@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/prometheus/otlptranslator"
 	"go.opentelemetry.io/otel/attribute"
 	exporter "go.opentelemetry.io/otel/exporters/prometheus"
 	"go.opentelemetry.io/otel/metric"
@@ -51,7 +52,8 @@ func New() *Set {
 	s := &Set{registry: prometheus.NewRegistry()}
 	e, err := exporter.New(
 		exporter.WithRegisterer(s.registry), exporter.WithProducer(s),
-		exporter.WithoutUnits(), exporter.WithoutCounterSuffixes(), exporter.WithoutScopeInfo(), exporter.WithoutTargetInfo(),
+		exporter.WithTranslationStrategy(otlptranslator.UnderscoreEscapingWithoutSuffixes),
+		exporter.WithoutScopeInfo(), exporter.WithoutTargetInfo(),
 	)
 	if err != nil { // only for a registry that already has an exporter
 		panic(err)

@@ -118,7 +118,7 @@ func failuresTo(c chan failed) func(int64, Peer, uint64, error, *Out) {
 }
 
 func TestStreamEchoBothFamilies(t *testing.T) {
-	for _, host := range []string{"127.0.0.1:0", "[::1]:0"} {
+	for _, host := range loopbacks() {
 		t.Run(host, func(t *testing.T) {
 			seen := make(chan Peer, 9)
 			closed := make(chan Peer, 1)
@@ -278,8 +278,8 @@ func TestQuietConnectionsAreClosed(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			closed := make(chan Peer, 1)
 			tr := start(t, []Spec{tcpSpec("127.0.0.1:0")}, Handler{Closed: func(_ int64, p Peer) { closed <- p }}, tc.lim)
-			c := dialTo(t, tr.Addr(0))
 			begin := time.Now()
+			c := dialTo(t, tr.Addr(0))
 			write(t, c, tc.first)
 			event(t, closed)
 			if d := time.Since(begin); d < short {
@@ -289,6 +289,43 @@ func TestQuietConnectionsAreClosed(t *testing.T) {
 				t.Errorf("%s counted %d times", tc.want, n)
 			}
 		})
+	}
+}
+
+// A connection that we dialled owes us no first message: a quiet target is idle, not late.
+func TestPooledConnectionMayBeSilent(t *testing.T) {
+	closed := make(chan Peer, 1)
+	tr := start(t, []Spec{tcpSpec("127.0.0.1:0")}, Handler{Closed: func(_ int64, p Peer) { closed <- p }},
+		Limits{Header: time.Millisecond, Idle: 100 * time.Millisecond})
+	ln, addr := listenOn(t)
+	out := tr.NewOut()
+	out.End(Peer{Proto: TCP, Addr: addr}, []byte(sip("x")), 0)
+	out.Flush()
+	c := accept(t, ln)
+	expect(t, c, sip("x"))
+	event(t, closed)
+	if late, idle := tr.Stats().Count(HeaderTimeout), tr.Stats().Count(IdleTimeout); late != 0 || idle != 1 {
+		t.Errorf("%d header timeouts, %d idle", late, idle)
+	}
+}
+
+// A queue that never runs empty keeps its marks in bounds.
+func TestMarksOfABusyQueueAreBounded(t *testing.T) {
+	tr := start(t, nil, Handler{}, Limits{})
+	c := tr.newConn(Peer{Proto: TCP, Conn: 1})
+	for i := range uint64(10_000) {
+		if !c.enqueue([]byte("12345678"), i, false) {
+			t.Fatal("refused")
+		}
+		if i > 0 {
+			c.wrote(8) // one message stays behind
+		}
+	}
+	if n := cap(c.marks); n > 4*keptMarks {
+		t.Errorf("%d marks are held for one message", n)
+	}
+	if m := c.marks[c.head]; m.tag != 9_999 {
+		t.Errorf("the message that waits is %d", m.tag)
 	}
 }
 

@@ -40,6 +40,15 @@ func start(t testing.TB, specs []Spec, h Handler, lim Limits) *Transport {
 	return tr
 }
 
+// loopbacks returns an address to bind for each family that the machine has.
+func loopbacks() []string {
+	if c, err := net.ListenPacket("udp6", "[::1]:0"); err == nil {
+		c.Close()
+		return []string{"127.0.0.1:0", "[::1]:0"}
+	}
+	return []string{"127.0.0.1:0"}
+}
+
 func udpSpec(addr string) Spec {
 	return Spec{Name: "test-udp", Proto: UDP, Addr: netip.MustParseAddrPort(addr)}
 }

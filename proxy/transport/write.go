@@ -9,7 +9,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const keptBuffer = 64 << 10 // a queue buffer that grew beyond is not used again
+const (
+	keptBuffer = 64 << 10 // bytes; a queue buffer that grew beyond is not used again
+	keptMarks  = 64       // likewise, of a connection's list of marks
+)
 
 // endStream queues msg on its connection, which Flush then writes.
 func (o *Out) endStream(to Peer, msg []byte, tag uint64) {
@@ -134,8 +137,14 @@ func (c *conn) wrote(n int) {
 	for c.head < len(c.marks) && c.marks[c.head].end <= c.written {
 		c.head++
 	}
-	if c.head == len(c.marks) {
+	switch {
+	case c.head == len(c.marks) && cap(c.marks) > keptMarks:
+		c.marks, c.head = nil, 0
+	case c.head == len(c.marks):
 		c.marks, c.head = c.marks[:0], 0
+	case c.head > keptMarks && c.head > len(c.marks)/2: // a queue that never runs empty must not grow
+		c.marks = c.marks[:copy(c.marks, c.marks[c.head:])]
+		c.head = 0
 	}
 }
 

@@ -181,7 +181,10 @@ func readHostPort(b []byte, i, end int, spaces bool) (host Span, port uint16, ne
 		start := i + 1
 		for i = start; i < end && (isHex(b[i]) || b[i] == ':' || b[i] == '.'); i++ {
 		}
-		if i == start || i == end || b[i] != ']' {
+		if i == end || b[i] != ']' {
+			return host, 0, 0, false
+		}
+		if _, valid := ParseAddr(b[start:i]); !valid {
 			return host, 0, 0, false
 		}
 		host = span(start, i)
