@@ -68,7 +68,10 @@ func (e *Edge) Start(ctx context.Context) error {
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = edgeStop
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for the lab, which then stops its edges in order
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Setpgid:   true,            // Ctrl-C is for the lab, which then stops its edges in order
+		Pdeathsig: syscall.SIGTERM, // and a lab that is killed leaves none behind
+	}
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("lab: start %s: %w", e.Name, err)
 	}
