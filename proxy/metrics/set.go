@@ -11,7 +11,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	"github.com/prometheus/otlptranslator"
 	"go.opentelemetry.io/otel/attribute"
 	exporter "go.opentelemetry.io/otel/exporters/prometheus"
 	"go.opentelemetry.io/otel/metric"
@@ -23,6 +22,10 @@ const Prefix = "hotcut_"
 
 // scope is the name under which OpenTelemetry knows our instruments.
 const scope = "github.com/hotcut/hotcut/proxy"
+
+// asNamed is the exporter's strategy that serves names as they were registered, without a suffix of its own making. An
+// unknown word would add suffixes, which the test of the table would see.
+const asNamed = "UnderscoreEscapingWithoutSuffixes"
 
 // maxSamples bounds the series of one metric; what a gauge has beyond is left out. OpenTelemetry itself begins to merge
 // series at 2,000.
@@ -52,7 +55,7 @@ func New() *Set {
 	s := &Set{registry: prometheus.NewRegistry()}
 	e, err := exporter.New(
 		exporter.WithRegisterer(s.registry), exporter.WithProducer(s),
-		exporter.WithTranslationStrategy(otlptranslator.UnderscoreEscapingWithoutSuffixes),
+		exporter.WithTranslationStrategy(asNamed),
 		exporter.WithoutScopeInfo(), exporter.WithoutTargetInfo(),
 	)
 	if err != nil { // only for a registry that already has an exporter
