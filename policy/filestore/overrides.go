@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -39,8 +40,25 @@ func NewOverridesFile(dir string) *OverridesFile {
 func (f *OverridesFile) Path() string { return f.path }
 
 // Load returns nil without a file. An order without a time gets the file's.
-func (f *OverridesFile) Load() (*policy.Overrides, error) {
-	file, err := os.Open(f.path)
+func (f *OverridesFile) Load() (*policy.Overrides, error) { return loadOverrides(f.path) }
+
+// Kept returns the orders that were last in force, nil if there were none. They are a second copy, for a start with a
+// file that somebody left unreadable: orders towards legacy do not vanish for a missing comma.
+func (f *OverridesFile) Kept() *policy.Overrides {
+	o, err := loadOverrides(f.kept())
+	if err != nil {
+		return nil
+	}
+	return o
+}
+
+func (f *OverridesFile) kept() string { return f.path + ".last" }
+
+// Keep stores the second copy.
+func (f *OverridesFile) Keep(o *policy.Overrides) error { return saveOverrides(f.kept(), o) }
+
+func loadOverrides(path string) (*policy.Overrides, error) {
+	file, err := os.Open(path)
 	if os.IsNotExist(err) {
 		return nil, nil
 	}
@@ -54,7 +72,7 @@ func (f *OverridesFile) Load() (*policy.Overrides, error) {
 	}
 	o, err := ParseOverrides(b)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", f.path, err)
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	st, err := file.Stat()
 	if err != nil {
@@ -123,17 +141,21 @@ func Empty(o *policy.Overrides) bool {
 
 // Save replaces the file; without an order in o it is removed. The orders survive a power cut once Save has returned.
 func (f *OverridesFile) Save(o *policy.Overrides) error {
+	return errors.Join(saveOverrides(f.path, o), f.Keep(o))
+}
+
+func saveOverrides(path string, o *policy.Overrides) error {
 	if Empty(o) {
-		if err := os.Remove(f.path); err != nil && !os.IsNotExist(err) {
+		if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
 			return err
 		}
-		return syncDir(filepath.Dir(f.path))
+		return syncDir(filepath.Dir(path))
 	}
 	b, err := json.MarshalIndent(o, "", "  ")
 	if err != nil {
 		return err
 	}
-	return replaceBytes(f.path, append(b, '\n'))
+	return replaceBytes(path, append(b, '\n'))
 }
 
 // Watch calls changed with what Load returns, now and whenever the file has changed, until ctx ends. A file that is

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,15 +17,18 @@ import (
 	"github.com/hotcut/hotcut/policy/filestore"
 )
 
-// Config is what a follower works with.
+// Config is what a follower works with. Store, Disk and Orders are needed, the rest may be left out.
 type Config struct {
-	Store  policy.Store
+	Store  policy.Store // must be a policy.Ancestry as well, as redisstore and filestore are
 	Disk   *filestore.Disk
 	Orders *filestore.OverridesFile
 	Log    *slog.Logger
 
 	// Fill completes each report with what only the edge knows (name, admin address, keys, dialogs).
 	Fill func(*policy.NodeState)
+	// Apply is told of every snapshot put into force, in order, also of those that only the orders changed. It must not
+	// call the follower.
+	Apply func(*policy.Snapshot)
 	// ServeLegacy: while there has never been a policy, serve from an empty one (everything to legacy) instead of none.
 	ServeLegacy bool
 }
@@ -42,16 +44,18 @@ const (
 
 // A Follower is one edge's view of the policy. New reads the disk copy, Run follows the store.
 //
-// Concurrency: whoever asks the store holds turn, so heads from the stream and from the poll are taken one after the
-// other; mu guards the fields and is never held while something waits, so that reports and overrides pass while a store
-// hangs. Readers see neither: view is an atomic pointer to an immutable snapshot.
+// Concurrency: turn is held by whoever compares, catches up and swaps, over calls to the store; editing is held by
+// whoever changes the orders, over writes to the disk. mu is held for moments only, so a State or an order never waits
+// for the store. Readers see none of them: view is an atomic pointer to an immutable snapshot.
+// Invariant: base changes only with turn and mu held. Order of locking: turn or editing, then mu.
 type Follower struct {
-	cfg  Config
-	boot string
-	view atomic.Pointer[policy.Snapshot] // with overrides
-	seen atomic.Int64                    // unix ms, when the head was last read; 0: never
-
-	turn sync.Mutex // one conversation with the store at a time
+	cfg     Config
+	boot    string
+	born    time.Time
+	view    atomic.Pointer[policy.Snapshot] // with overrides
+	seen    atomic.Int64                    // when the head was last read, nanoseconds since born; 0: never
+	turn    sync.Mutex
+	editing sync.Mutex
 
 	mu      sync.Mutex // guards what follows
 	base    *policy.Snapshot
@@ -59,44 +63,57 @@ type Follower struct {
 	applied int64 // unix ms
 	stored  uint64
 	nack    *policy.Nack
-	alarms  []string
+	alarm   string          // about the store
+	badFile bool            // the overrides file can not be read
+	badDisk bool            // the disk copy can not be written
 	unsaved []policy.Change // since stored; nil with dirty: write a checkpoint
 	dirty   bool
 
+	wake   chan struct{}
 	report chan struct{}
 	save   chan struct{}
 }
 
-// New reads the disk copy and the overrides. A torn copy falls back to the one before; it is logged.
+// New reads the disk copy and the overrides. A torn copy falls back to the one before, an overrides file that can not be
+// read to the orders that were last in force; both are logged.
 func New(cfg Config) (*Follower, error) {
-	f := &Follower{cfg: cfg, report: make(chan struct{}, 1), save: make(chan struct{}, 1)}
-	var b [8]byte
-	rand.Read(b[:])
-	f.boot = hex.EncodeToString(b[:])
+	if _, ok := cfg.Store.(policy.Ancestry); !ok {
+		return nil, fmt.Errorf("store %T can not say what it descends from", cfg.Store)
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	f := &Follower{cfg: cfg, born: time.Now(), boot: mintBoot(),
+		wake: make(chan struct{}, 1), report: make(chan struct{}, 1), save: make(chan struct{}, 1)}
 	s, torn, err := cfg.Disk.Load()
 	if err != nil {
 		return nil, fmt.Errorf("disk copy of the policy: %w", err)
 	}
 	if torn != nil {
-		cfg.Log.Warn("the newest disk copy of the policy is torn, the one before serves", "err", torn)
+		cfg.Log.Warn("the newest disk copy of the policy is torn", "err", torn, "serving", s != nil)
 	}
-	o, err := cfg.Orders.Load()
-	if err != nil {
-		return nil, fmt.Errorf("overrides: %w", err)
-	}
-	f.orders = o
 	if s != nil {
-		f.stored = s.Rev()
-		f.applied = time.Now().UnixMilli()
+		f.stored, f.applied = s.Rev(), time.Now().UnixMilli()
+	}
+	if f.orders, err = cfg.Orders.Load(); err != nil {
+		f.badFile = true
+		f.orders = cfg.Orders.Kept()
+		cfg.Log.Error("the overrides file can not be read; the orders last in force stay", "err", err, "tenants", tenants(f.orders))
 	}
 	f.swap(s)
 	return f, nil
 }
 
+func mintBoot() string {
+	var b [8]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}
+
 // Current is the policy in force with the edge's own orders; nil before there is one.
 func (f *Follower) Current() *policy.Snapshot { return f.view.Load() }
 
-// swap puts s into force. Called with mu held, or before Run.
+// swap puts s into force. Called with mu held (and turn, if s is another policy), or before Run.
 func (f *Follower) swap(s *policy.Snapshot) {
 	f.base = s
 	if s == nil && (f.cfg.ServeLegacy || !filestore.Empty(f.orders)) {
@@ -106,25 +123,28 @@ func (f *Follower) swap(s *policy.Snapshot) {
 		s = s.WithOverrides(f.orders)
 	}
 	f.view.Store(s)
+	if f.cfg.Apply != nil && s != nil {
+		f.cfg.Apply(s)
+	}
 }
 
 // Run follows until ctx ends.
 func (f *Follower) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { f.runWatch(ctx); return nil })
-	g.Go(func() error { f.runPoll(ctx); return nil })
+	g.Go(func() error { f.runSteps(ctx); return nil })
 	g.Go(func() error { f.runReports(ctx); return nil })
 	g.Go(func() error { f.runSaves(ctx); return nil })
 	g.Go(func() error { f.cfg.Orders.Watch(ctx, f.ordersChanged); return nil })
 	return g.Wait()
 }
 
-// runWatch takes heads from the store's stream, and comes back to it whenever it breaks.
+// runWatch is rung by the store's stream, and comes back to it for ever.
 func (f *Follower) runWatch(ctx context.Context) {
 	wait := minBackoff
 	for ctx.Err() == nil {
 		began := time.Now()
-		err := f.cfg.Store.Watch(ctx, func(h policy.Head) { f.step(ctx, h) })
+		err := f.cfg.Store.Watch(ctx, func(policy.Head) { nudge(f.wake) })
 		if ctx.Err() != nil {
 			return
 		}
@@ -137,26 +157,41 @@ func (f *Follower) runWatch(ctx context.Context) {
 	}
 }
 
-// runPoll reads the head every 2 s: a stream that is silent may be dead.
-func (f *Follower) runPoll(ctx context.Context) {
+// runSteps asks for the head when the bell rings, and every 2 s: a stream that is silent may be dead.
+func (f *Follower) runSteps(ctx context.Context) {
 	tick := time.NewTicker(headEvery)
 	defer tick.Stop()
 	for {
-		c, cancel := context.WithTimeout(ctx, callTime)
-		h, err := f.cfg.Store.Head(c)
-		cancel()
-		switch {
-		case err == nil:
-			f.step(ctx, h)
-		case errors.Is(err, policy.ErrNoPolicy):
-			f.emptied()
-		}
+		f.step(ctx)
 		select {
 		case <-ctx.Done():
 			return
+		case <-f.wake:
 		case <-tick.C:
 		}
 	}
+}
+
+// State is what the edge says of itself. It never waits for the store.
+func (f *Follower) State() policy.NodeState {
+	f.mu.Lock()
+	n := policy.NodeState{Boot: f.boot, Schemas: []int{policy.Schema}, Stored: f.stored, AppliedAt: f.applied, Nack: f.nack,
+		Alarms: f.alarmsLocked(), Overrides: f.orders, State: policy.NoRev}
+	if f.base != nil {
+		n.Epoch, n.Rev, n.Chain = f.base.Epoch(), f.base.Rev(), f.base.Chain()
+		n.State = policy.Stale
+		switch seen := f.seen.Load(); {
+		case seen == 0:
+			n.State = policy.Disk
+		case time.Since(f.born)-time.Duration(seen) < policy.Remain:
+			n.State = policy.Live
+		}
+	}
+	f.mu.Unlock()
+	if f.cfg.Fill != nil {
+		f.cfg.Fill(&n)
+	}
+	return n
 }
 
 func (f *Follower) runReports(ctx context.Context) {
@@ -164,7 +199,7 @@ func (f *Follower) runReports(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		c, cancel := context.WithTimeout(ctx, callTime)
-		if err := f.cfg.Store.Report(c, f.State()); err != nil {
+		if err := f.cfg.Store.Report(c, f.State()); err != nil && !errors.Is(err, context.Canceled) {
 			f.cfg.Log.Debug("the store did not take the report", "err", err)
 		}
 		cancel()
@@ -177,64 +212,6 @@ func (f *Follower) runReports(ctx context.Context) {
 	}
 }
 
-// runSaves writes the disk copy, many revs at once if they come fast, and once more at the end.
-func (f *Follower) runSaves(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			f.saveNow()
-			return
-		case <-f.save:
-			f.saveNow()
-		}
-	}
-}
-
-func (f *Follower) saveNow() {
-	f.mu.Lock()
-	s, changes, dirty := f.base, f.unsaved, f.dirty
-	f.unsaved, f.dirty = nil, false
-	f.mu.Unlock()
-	if !dirty || s == nil {
-		return
-	}
-	err := f.cfg.Disk.Save(s, changes)
-	f.mu.Lock()
-	if err == nil {
-		f.stored = s.Rev()
-	} else {
-		f.dirty, f.unsaved = true, nil
-	}
-	f.mu.Unlock()
-	if err != nil {
-		f.cfg.Log.Error("the policy could not be written to disk; it serves from memory", "rev", s.Rev(), "err", err)
-		return
-	}
-	nudge(f.report)
-}
-
-// State is what the edge says of itself.
-func (f *Follower) State() policy.NodeState {
-	f.mu.Lock()
-	n := policy.NodeState{Boot: f.boot, Schemas: []int{1}, Stored: f.stored, AppliedAt: f.applied, Nack: f.nack,
-		Alarms: slices.Clone(f.alarms), Overrides: f.orders, State: policy.NoRev}
-	if f.base != nil {
-		n.Epoch, n.Rev, n.Chain = f.base.Epoch(), f.base.Rev(), f.base.Chain()
-		n.State = policy.Stale
-		switch seen := f.seen.Load(); {
-		case seen == 0:
-			n.State = policy.Disk
-		case time.Now().UnixMilli()-seen < policy.Remain.Milliseconds():
-			n.State = policy.Live
-		}
-	}
-	f.mu.Unlock()
-	if f.cfg.Fill != nil {
-		f.cfg.Fill(&n)
-	}
-	return n
-}
-
 func nudge(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
@@ -242,8 +219,9 @@ func nudge(c chan struct{}) {
 	}
 }
 
+// pause waits d, give or take a half: edges that lost the store together do not come back together.
 func pause(ctx context.Context, d time.Duration) {
-	var b [2]byte
+	var b [1]byte
 	rand.Read(b[:])
 	t := time.NewTimer(d/2 + d*time.Duration(b[0])/256)
 	defer t.Stop()
