@@ -114,6 +114,14 @@ func TestRingEvictsOldest(t *testing.T) {
 	if n := r.Len(epoch); n != 7 {
 		t.Errorf("Len %d after an update in a full set, want 7", n)
 	}
+	c = choiceOf(30)
+	c.At = epoch - 5 // fills the set, and is its oldest
+	r.Put(c)
+	c.Rev = 99
+	r.Put(c)
+	if got, ok := r.Get(c.Key, epoch); !ok || got != c {
+		t.Errorf("an update of the oldest: %+v %v", got, ok)
+	}
 }
 
 func TestRingSpreadsOverSets(t *testing.T) {

@@ -61,3 +61,55 @@ func TestTornWrites(t *testing.T) {
 		}
 	}
 }
+
+// TestKilledBeforeClear is an update broken off when both slots of the key are
+// valid: after a restart the later one counts, and goes on counting.
+func TestKilledBeforeClear(t *testing.T) {
+	for _, first := range []int{0, 1} { // where the later one lies
+		path := filepath.Join(t.TempDir(), "ring")
+		r := open(t, path, 8)
+		var b [choiceBytes]byte
+		later, earlier := choiceOf(1), choiceOf(1)
+		later.Rev, earlier.Rev = 2, 1
+		encode(&b, &later, 9)
+		write(r.file.slots()[first*choiceBytes:][:choiceBytes], b[:])
+		encode(&b, &earlier, 8)
+		write(r.file.slots()[(1-first)*choiceBytes:][:choiceBytes], b[:])
+		r = reopen(t, r, path, 8)
+		if c, ok := r.Get(keyOf(1), epoch); !ok || c != later {
+			t.Errorf("%+v %v, want the later", c, ok)
+		}
+		later.Rev = 3
+		r.Put(later)
+		if c, ok := r.Get(keyOf(1), epoch); !ok || c != later {
+			t.Errorf("%+v %v, want the latest", c, ok)
+		}
+
+		path = filepath.Join(t.TempDir(), "dialogs")
+		d := openDialogs(t, path, 8)
+		for i, rev := range []uint64{1, 2} {
+			c := dialogOf(1)
+			c.Rev, c.Seen = rev, epoch+int64(rev)
+			var b [dialogBytes]byte
+			encodeDialog(&b, &c)
+			at := i
+			if first == 0 {
+				at = 1 - i
+			}
+			write(d.file.slots()[at*dialogBytes:][:dialogBytes], b[:])
+		}
+		if err := d.Close(); err != nil {
+			t.Fatal(err)
+		}
+		d = openDialogs(t, path, 8)
+		if there := all(t, d); len(there) != 1 || there[keyOf(1)].Rev != 2 {
+			t.Errorf("%+v, want the later alone", there)
+		}
+		for n := range uint64(8) {
+			d.Put(dialogOf(n))
+		}
+		if d.Lost() != 0 || d.Len() != 8 {
+			t.Errorf("the slot of the earlier is not free: %d there, %d lost", d.Len(), d.Lost())
+		}
+	}
+}

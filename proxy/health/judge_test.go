@@ -33,7 +33,7 @@ func verdicts(t *Table) string {
 
 // TestVerdicts replays signs in a pool of four: m is a missed probe, h a hit, x a
 // transport error, t a timeout, a an answer, r a 503 without and b one with
-// Retry-After 30 s, each followed by the target's number; "." is ten seconds.
+// Retry-After 30 s, s with 5 s, each followed by the target's number; "." is ten seconds.
 func TestVerdicts(t *testing.T) {
 	for _, c := range []struct{ name, signs, want string }{
 		{"two misses are not enough", "m0 m0", "UUUU"},
@@ -61,6 +61,8 @@ func TestVerdicts(t *testing.T) {
 		{"half a pool", "m0 m0 m0 m1 m1 m1", "DDUU"},
 		{"not more than half", "m0 m0 m0 m1 m1 m1 m2 m2 m2 m3 m3 m3", "DDFF"},
 		{"the next takes the place", "m0 m0 m0 m1 m1 m1 . m2 m2 m2 . m3 m3 m3 h0 h0", "UDDF"},
+		{"the first to fail are out", "m1 m1 m1 . m2 m2 m2 . m0 m0 m0", "FDDU"},
+		{"a shorter time does not end a longer", "b2 s2 .", "UUDU"},
 		{"busy ones count too", "b0 b1 b2", "DDFU"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -86,6 +88,8 @@ func TestVerdicts(t *testing.T) {
 					tab.Passive(i, now, Answered)
 				case 'r':
 					tab.Passive(i, now, Busy503)
+				case 's':
+					tab.Busy(i, now, 5*time.Second)
 				case 'b':
 					tab.Busy(i, now, 30*time.Second)
 				default:

@@ -48,7 +48,7 @@ func TestBudgets(t *testing.T) {
 		{second, Exempt, 50, 2},
 		{11 * second, New, 50, 20}, // never more than the burst
 		{11 * second, Exempt, 50, 4},
-		{11*second - 1000, New, 50, 0}, // a reader that is behind
+		{10*second + 1, New, 50, 0}, // a reader that is behind
 		{11 * second, New, 50, 0},      // does not refill the same time twice
 		{-3600 * second, New, 50, 0},   // the clock is set back:
 		{-3599 * second, New, 50, 10},  // refilled from there on
