@@ -48,10 +48,10 @@ func TestBudgets(t *testing.T) {
 		{second, Exempt, 50, 2},
 		{11 * second, New, 50, 20}, // never more than the burst
 		{11 * second, Exempt, 50, 4},
-		{10*second + 1, New, 50, 0}, // a reader that is behind
-		{11 * second, New, 50, 0},      // does not refill the same time twice
-		{-3600 * second, New, 50, 0},   // the clock is set back:
-		{-3599 * second, New, 50, 10},  // refilled from there on
+		{10*second + 1, New, 50, 0},   // a reader that is behind
+		{11 * second, New, 50, 0},     // does not refill the same time twice
+		{-3600 * second, New, 50, 0},  // the clock is set back:
+		{-3599 * second, New, 50, 10}, // refilled from there on
 		{0, classes, 5, 0},
 	} {
 		if got := count(s, phone, start+step.at, step.class, step.n); got != step.want {
