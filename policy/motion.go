@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"encoding/hex"
 	"maps"
 	"slices"
 )
@@ -205,8 +206,9 @@ func emergencyUsers(t *Tenant) []string {
 	return t.Emergency.Users
 }
 
-// motionInside compares two records that nothing masks, in steps of which each has an exact answer: the stage, then
-// the rules under the new stage, then the assignments under both. A unit that moves, moves in one of the steps.
+// motionInside compares two records that nothing masks. Named users are compared one by one. For everybody else it goes
+// from before to after in two steps, the stage and then the rules under the new stage: a unit that moves, moves in one
+// of them.
 func motionInside(before, after *Tenant) (m Motion) {
 	switch b, a := extent(before), extent(after); {
 	case a > b:
@@ -225,24 +227,13 @@ func motionInside(before, after *Tenant) (m Motion) {
 	for _, r := range come {
 		m |= moves(rest, sideOf(r.Platform))
 	}
-	users := maps.Clone(before.Assigned)
-	if users == nil {
-		users = make(map[string]Platform)
+	named := maps.Clone(after.Assigned)
+	if named == nil {
+		named = make(map[string]Platform)
 	}
-	maps.Copy(users, after.Assigned)
-	for u := range users {
-		pb, pa := before.Assigned[u], after.Assigned[u]
-		if pb == pa {
-			continue
-		}
-		from, to := sideOf(pb), sideOf(pa)
-		if pb == NoPlatform {
-			from = unassigned(after, u)
-		}
-		if pa == NoPlatform {
-			to = unassigned(after, u)
-		}
-		m |= moves(from, to)
+	maps.Copy(named, before.Assigned)
+	for u := range named {
+		m |= moves(whereIs(before, u), whereIs(after, u))
 	}
 	if after.CrossFailover && !before.CrossFailover {
 		m |= moves(serves(after, Globals{}), onLegacy|onCore)
@@ -283,14 +274,21 @@ func sameUnits(b, a *Tenant) bool {
 		b.Outside == a.Outside && maps.Equal(b.Users, a.Users) && maps.Equal(b.Groups, a.Groups)
 }
 
-// unassigned is where a user would be without an assignment: exact where no rule can say otherwise.
-func unassigned(t *Tenant, user string) sides {
+// whereIs is where a user is: exact by assignment, and by bucket where no rule can say otherwise.
+func whereIs(t *Tenant, user string) sides {
+	if p, ok := t.Assigned[user]; ok {
+		return sideOf(p)
+	}
 	s := base(t)
-	if t.Stage == StageCanary {
-		if r, bad := compile(t, nil); bad == nil {
-			if s = onLegacy; r.Bucket(user) < t.Share {
-				s = onCore
-			}
+	var salt [16]byte
+	raw, err := hex.DecodeString(t.Salt) // the record may not have been checked yet
+	if copy(salt[:], raw); t.Stage == StageCanary && err == nil && len(raw) == len(salt) {
+		kind, unit := byte('u'), user
+		if g, ok := t.Groups[user]; ok {
+			kind, unit = 'g', g
+		}
+		if s = onLegacy; bucketOf(&salt, kind, unit) < t.Share {
+			s = onCore
 		}
 	}
 	return s | ruled(t)
