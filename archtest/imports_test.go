@@ -45,9 +45,10 @@ var table = map[string][]string{
 	"legacy":           {"policy"},
 
 	// L3
-	"proxy/lab":  {"policy", "proxy", "media"},
-	"cmd/hotcut": {"*"},
-	"archtest":   nil,
+	"proxy/lab":          {"policy", "proxy", "media"},
+	"cmd/hotcut":         {"*"},
+	"cmd/hotcut/interop": {"*"}, // tests of the whole, with real peers
+	"archtest":           nil,
 }
 
 // testOnly is what the tests of a package may import besides.
