@@ -100,7 +100,8 @@ func New(cfg Config) (*Follower, error) {
 		f.orders = cfg.Orders.Kept()
 		cfg.Log.Error("the overrides file can not be read; the orders last in force stay", "err", err, "tenants", tenants(f.orders))
 	}
-	f.swap(s)
+	f.base = s
+	f.show()
 	return f, nil
 }
 
@@ -113,9 +114,9 @@ func mintBoot() string {
 // Current is the policy in force with the edge's own orders; nil before there is one.
 func (f *Follower) Current() *policy.Snapshot { return f.view.Load() }
 
-// swap puts s into force. Called with mu held (and turn, if s is another policy), or before Run.
-func (f *Follower) swap(s *policy.Snapshot) {
-	f.base = s
+// show puts base and orders into force. Called with mu held, or before Run.
+func (f *Follower) show() {
+	s := f.base
 	if s == nil && (f.cfg.ServeLegacy || !filestore.Empty(f.orders)) {
 		s = policy.Empty("")
 	}

@@ -39,7 +39,7 @@ func (f *Follower) use(o *policy.Overrides, badFile bool) {
 	f.badFile = badFile
 	if !same {
 		f.orders = o
-		f.swap(f.base)
+		f.show()
 	}
 	f.mu.Unlock()
 	if changed {

@@ -26,14 +26,14 @@ func (f *Follower) step(ctx context.Context) {
 	call, cancel := context.WithTimeout(ctx, callTime)
 	h, err := f.cfg.Store.Head(call)
 	cancel()
-	switch cur := f.base; {
-	case errors.Is(err, policy.ErrNoPolicy):
-		if cur != nil {
-			f.alarmed(AlarmEmptied, h)
-		}
-		return
-	case err != nil:
+	if errors.Is(err, policy.ErrNoPolicy) && f.base != nil {
+		f.alarmed(AlarmEmptied, h)
+	}
+	if err != nil {
 		return // the state turns stale by itself
+	}
+	f.seen.Store(max(1, int64(time.Since(f.born))))
+	switch cur := f.base; {
 	case cur == nil:
 		f.load(ctx, h)
 	case h.Epoch != cur.Epoch():
@@ -47,7 +47,6 @@ func (f *Follower) step(ctx context.Context) {
 	default:
 		f.catchUp(ctx, h)
 	}
-	f.seen.Store(max(1, int64(time.Since(f.born))))
 }
 
 // catchUp takes the records (applied, head] that chain and validate, up to the first that does not validate.
@@ -125,7 +124,8 @@ func (f *Follower) load(ctx context.Context, h policy.Head) {
 func (f *Follower) take(s *policy.Snapshot, changes []policy.Change) {
 	f.mu.Lock()
 	before := f.revLocked()
-	f.swap(s)
+	f.base = s
+	f.show()
 	f.applied = time.Now().UnixMilli()
 	if f.nack != nil && (s.Rev() >= f.nack.Rev || changes == nil) {
 		f.nack = nil
