@@ -186,3 +186,15 @@ func TestRootIsTheContent(t *testing.T) {
 		t.Fatalf("content that lacks a tenant passes for the root: %v", err)
 	}
 }
+
+// What a flip sends to every edge is the tenant before and after, whatever the size of the policy.
+func TestFlipMovesKilobytes(t *testing.T) {
+	s := snapshot(t, fleet(500)...)
+	sealed, _, err := tryCommit(s, change(s, "tenant-000100", func(t *Tenant) { t.Stage = StageCore }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, err := sealed.Canonical(); err != nil || len(b) > 4096 {
+		t.Fatalf("%d bytes, %v", len(b), err)
+	}
+}

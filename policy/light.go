@@ -257,3 +257,12 @@ func CheckResync(h Head, s *Snapshot, newRev uint64) error {
 	}
 	return nil
 }
+
+// Head is the tip that was read.
+func (l *Light) Head() Head { return l.head }
+
+// Globals of the policy.
+func (l *Light) Globals() Globals { return l.globals }
+
+// Tenant returns one of the tenants that were read, nil when it was not asked for or does not exist.
+func (l *Light) Tenant(id string) *Record { return l.part.Tenant(id) }

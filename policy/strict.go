@@ -11,7 +11,7 @@ import (
 )
 
 // nameWalk checks JSON against Go types where encoding/json is lax: every name is a field, spelled exactly, once, and
-// every word of an enumeration is known. Its input has been parsed already, so it is valid JSON of bounded depth and only names need a look.
+// every word of an enumeration is known. Its input has been parsed already, so it is valid JSON of bounded depth.
 type nameWalk struct {
 	b    []byte
 	i    int
