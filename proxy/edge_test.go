@@ -58,11 +58,11 @@ func TestRetransmissionAfterRestart(t *testing.T) {
 	w.move2("acme", policy.StageCore)
 	w.start()
 	w.phone.send(w.out, c.request("INVITE", 1, "sip:bob@acme.example", ""))
-	second := w.legacy.want("INVITE ")
+	second := w.legacy.again("INVITE ")
 	if first.text != second.text {
 		t.Errorf("the retransmission differs:\n%s\n%s", first.text, second.text)
 	}
-	w.phone.want("SIP/2.0 100")
+	w.phone.again("SIP/2.0 100")
 	w.legacy.reply(second, "200 OK", "")
 	w.phone.want("SIP/2.0 200")
 }

@@ -3,6 +3,7 @@ package proxy
 import (
 	"encoding/binary"
 	"strconv"
+	"time"
 
 	"github.com/hotcut/hotcut/policy"
 	"github.com/hotcut/hotcut/proxy/callrecord"
@@ -21,7 +22,8 @@ type request struct {
 	invite   bool
 	server   transaction.Machine
 	timer    transaction.Timer
-	listener uint16 // that it came by
+	trying   transaction.Timer // of our 100
+	listener uint16            // that it came by
 	who      party
 	reply    transport.Peer // where its answers go
 	src      netipAddrPort  // where it came from, for the stamp on its Via
@@ -76,7 +78,7 @@ func (s *shard) newRequest(a *arrival, h *hop) *request {
 	}
 	r.raw = append(make([]byte, 0, len(a.m.Raw)), a.m.Raw...)
 	r.hop.sealed = append([]byte(nil), h.sealed...) // the arrival's bytes end with the step
-	r.timer.Owner = r
+	r.timer.Owner, r.trying.Owner = r, (*trying)(r)
 	kind := transaction.Server
 	if r.invite {
 		kind = transaction.InviteServer
@@ -246,6 +248,7 @@ func (s *shard) stepServer(now int64, r *request, ev transaction.Event, out *tra
 	}
 	if do&transaction.DoEnd != 0 {
 		s.wheel.Stop(&r.timer)
+		s.wheel.Stop(&r.trying)
 		delete(s.requests, r.key)
 	} else {
 		s.wheel.Set(&r.timer, r.server.Next())
@@ -255,6 +258,7 @@ func (s *shard) stepServer(now int64, r *request, ev transaction.Event, out *tra
 
 // up sends a response upstream through the server transaction.
 func (s *shard) up(now int64, r *request, code int, resp []byte, out *transport.Out) {
+	s.wheel.Stop(&r.trying)
 	ev := transaction.SendFinal
 	switch {
 	case code < 200:
@@ -294,16 +298,26 @@ func (s *shard) answer(now int64, r *request, code int, out *transport.Out) {
 	s.up(now, r, code, resp, out)
 }
 
-// trying answers 100, after the forwarded INVITE has gone to the kernel: who got our 100 stops retransmitting.
-func (s *shard) trying(r *request, m *wire.Message, out *transport.Out) {
-	if r.final {
+// tryingAfter is how long a 100 waits for something better (RFC 3261 section 17.2.1).
+const tryingAfter = 200 * time.Millisecond
+
+// trying is the timer of a request's 100.
+type trying request
+
+// sendTrying answers 100: long after the forwarded INVITE has gone to the kernel, and never after another response,
+// which is why it is flushed under the shard's lock: a 180 that another goroutine sends a moment later waits for it.
+// (A 100 in the INVITE's own batch was tried: on a loaded machine the callee's answer overtook it.)
+func (s *shard) sendTrying(now int64, r *request, out *transport.Out) {
+	m := &s.again
+	if r.final || r.last != nil || r.raw == nil || m.Scan(r.raw, &s.edge.limits) != wire.FaultNone {
 		return
 	}
 	m.Stamped(r.src, r.who.forceRport())
 	resp := m.AppendResponse(out.Begin(), 100, "Trying", nil, nil)
-	if s.stepServer(s.in.now, r, transaction.Send1xx, out)&transaction.DoSend != 0 {
+	if s.stepServer(now, r, transaction.Send1xx, out)&transaction.DoSend != 0 {
 		r.last = append(r.last[:0], resp...)
 		out.End(r.reply, resp, uint64(r.callHash))
+		out.Flush()
 	}
 }
 

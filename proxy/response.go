@@ -9,8 +9,10 @@ package proxy
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/hotcut/hotcut/policy"
+	"github.com/hotcut/hotcut/proxy/health"
 	"github.com/hotcut/hotcut/proxy/transaction"
 	"github.com/hotcut/hotcut/proxy/transport"
 	"github.com/hotcut/hotcut/proxy/wire"
@@ -39,7 +41,9 @@ func (s *shard) response(now int64, from transport.Peer, m *wire.Message, out *t
 		return
 	}
 	if b.target >= 0 {
-		b.req.topo.health.Hit(b.target, now)
+		if m.Status != 503 && m.Status != 408 {
+			b.req.topo.health.Hit(b.target, now)
+		}
 	}
 	if b.over {
 		s.afterEnd(now, b, m, out)
@@ -138,6 +142,9 @@ func (s *shard) pass(now int64, b *branch, m *wire.Message, out *transport.Out) 
 		}
 		if r.record != nil {
 			r.record.PlatformCodes = append(r.record.PlatformCodes, status)
+		}
+		if status == 503 && b.target >= 0 {
+			s.targetBusy(now, b, m)
 		}
 		if retryable(status) && s.nextTarget(now, r, b, causeNone, out) {
 			s.keepBest(r, b, m)
@@ -241,4 +248,21 @@ func nextVia(m *wire.Message) (wire.Via, bool) {
 		}
 	}
 	return wire.Via{}, false
+}
+
+// targetBusy tells health of a 503: with Retry-After the target asks for a rest.
+func (s *shard) targetBusy(now int64, b *branch, m *wire.Message) {
+	i := m.Find(wire.HRetryAfter)
+	if i < 0 {
+		b.req.topo.health.Passive(b.target, now, health.Busy503)
+		return
+	}
+	seconds := 0
+	for _, c := range m.Value(i) {
+		if c < '0' || c > '9' || seconds > 1e6 {
+			break
+		}
+		seconds = seconds*10 + int(c-'0')
+	}
+	b.req.topo.health.Busy(b.target, now, time.Duration(seconds)*time.Second)
 }

@@ -4,7 +4,7 @@ package proxy
 //
 //  1. who sent it, and have we met it before?    2. refuse what must not be forwarded
 //  3. find its owner: pin, else policy           4. seal the pin, splice, forward
-//  5. answer 100
+//  5. answer 100, if nothing better comes
 //
 // The whole path runs under its shard's lock and never waits: what takes time comes back as an event.
 
@@ -61,11 +61,11 @@ func (s *shard) serve(now int64, from transport.Peer, m *wire.Message, callHash 
 		return
 	}
 
-	// 4. and 5. Forward it, and only then say that we did.
+	// 4. Forward it, and 5. say so within 200 ms, unless the platform has spoken by then.
 	r := s.newRequest(a, &h)
 	s.launch(now, r, m, out)
 	if r.invite {
-		s.trying(r, m, out)
+		s.wheel.Set(&r.trying, transaction.Time(now).Add(tryingAfter))
 	}
 }
 
@@ -83,6 +83,9 @@ func (s *shard) admit(a *arrival) rejection {
 		return rejection{code: 503, cause: causeSourceLimit, retryAfter: true}
 	}
 	a.readRoutes(s)
+	if m.To.Tag.Empty() && (m.Is("BYE") || m.Is("PRACK") || m.Is("UPDATE")) {
+		return rejection{code: 481, cause: causeNoDialog} // they live in dialogs only: never by policy
+	}
 	if a.state == badToken {
 		return rejection{code: 403, cause: causeBadToken}
 	}

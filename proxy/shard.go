@@ -103,6 +103,7 @@ func (s *shard) forgetCall(callHash uint32) {
 	for k, r := range s.requests {
 		if r.callHash == callHash {
 			s.wheel.Stop(&r.timer)
+			s.wheel.Stop(&r.trying)
 			delete(s.requests, k)
 		}
 	}
@@ -139,6 +140,9 @@ func (s *shard) expire(now int64, out *transport.Out) {
 		case *request:
 			current = o.callHash
 			s.stepServer(now, o, transaction.TimerFired, out)
+		case *trying:
+			current = o.callHash
+			s.sendTrying(now, (*request)(o), out)
 		case *branch:
 			current = o.req.callHash
 			s.stepClient(now, o, transaction.TimerFired, nil, out)

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -159,9 +158,7 @@ func TestStreamSplitAtEveryByte(t *testing.T) {
 	for cut := 1; cut < len(all); cut++ {
 		before := tr.Stats().BytesIn.Load()
 		write(t, c, all[:cut])
-		for tr.Stats().BytesIn.Load() < before+uint64(cut) { // until the first part was read by itself
-			runtime.Gosched()
-		}
+		reach(t, "bytes in", tr.Stats().BytesIn.Load, before+uint64(cut)) // the first part was read by itself
 		write(t, c, all[cut:])
 		for _, want := range []string{"one", "", "three\r\n\r\n"} {
 			if b := event(t, got); b != want {

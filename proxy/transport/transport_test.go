@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -92,6 +93,19 @@ func event[T any](t testing.TB, c <-chan T) T {
 	case <-time.After(patience):
 		t.Fatal("nothing happened")
 		panic("unreachable")
+	}
+}
+
+// reach waits until a counter has the value, and fails if it passes it or stays below.
+func reach(t testing.TB, what string, count func() uint64, want uint64) {
+	t.Helper()
+	for end := time.Now().Add(patience); ; runtime.Gosched() {
+		switch n := count(); {
+		case n == want:
+			return
+		case n > want || time.Now().After(end):
+			t.Fatalf("%s: %d, want %d", what, n, want)
+		}
 	}
 }
 

@@ -64,7 +64,6 @@ func readNameAddr(b []byte, pos, end int) (a NameAddr, fault Fault) {
 	for {
 		j := skipSpace(b, i, end)
 		if j == end {
-			a.Params = paramsSpan(a.Params, i)
 			return a, FaultNone
 		}
 		if b[j] != ';' {
@@ -74,9 +73,10 @@ func readNameAddr(b []byte, pos, end int) (a NameAddr, fault Fault) {
 		if !ok {
 			return a, bad
 		}
-		if a.Params.Start == 0 {
+		if a.Params.Empty() {
 			a.Params.Start = uint32(j)
 		}
+		a.Params.End = p.whole.End
 		i = int(p.whole.End)
 		if p.name.Len() == 3 && isName(p.name.Of(b), "tag") {
 			if !a.Tag.Empty() {

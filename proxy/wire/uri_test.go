@@ -52,7 +52,7 @@ func TestParseURI(t *testing.T) {
 		"", "sip", "sip:", ":a", "1sip:a", "s ip:a", "sip:@h", "sip:a@", "sip:a@b@c", "sip:a b@c", "sip:h:", "sip:h:0", "sip:h:65536",
 		"sip:h:5060x", "sip:h ", " sip:h", "sip:<h>", "sip:\"a\"@h", "sip:h;", "sip:h;;lr", "sip:h;=x", "sip:h?", "sip:h?a=<b>", "sip:h;a=%4",
 		"sip:%zz@h", "sip:%4@h", "sip:%", "sip:[::1", "sip:[]", "sip:::1", "sip:h\x00", "sip:h\xc3\xa9", "sip:a\\@h", "tel:", "tel:+", "tel:abc-xyz",
-		"tel:911?x=y", "urn:", "urn:a b", "urn:%g1", "*", "sip:a@h/path",
+		"tel:911?x=y", "urn:", "urn:a b", "urn:%g1", "*", "sip:a@h/path", "sip:a@h..x", "sip:.h", "sip:[1::2::3]",
 	} {
 		if u, ok := ParseURI([]byte(in)); ok {
 			t.Errorf("%q: accepted as %+v", in, u)

@@ -84,7 +84,7 @@ func readVia(b []byte, pos, end int, v *Via) (next int, fault Fault) {
 	if i == start {
 		return 0, FaultVia
 	}
-	v.Transport = span(start, i)
+	transport := span(start, i)
 	start = i
 	i = skipSpace(b, i, end)
 	if i == start {
@@ -94,7 +94,7 @@ func readVia(b []byte, pos, end int, v *Via) (next int, fault Fault) {
 	if !ok {
 		return 0, FaultVia
 	}
-	v.Host, v.Port = host, port
+	v.Transport, v.Host, v.Port = transport, host, port
 	v.Elem = span(pos, i)
 	for {
 		j := skipSpace(b, i, end)
@@ -102,7 +102,6 @@ func readVia(b []byte, pos, end int, v *Via) (next int, fault Fault) {
 			break
 		}
 		if b[j] == ',' {
-			v.Params = paramsSpan(v.Params, i)
 			return j, FaultNone
 		}
 		if b[j] != ';' {
@@ -112,24 +111,16 @@ func readVia(b []byte, pos, end int, v *Via) (next int, fault Fault) {
 		if !ok {
 			return 0, FaultVia
 		}
-		if v.Params.Start == 0 {
+		if v.Params.Empty() {
 			v.Params.Start = uint32(j)
 		}
+		v.Params.End, v.Elem.End = p.whole.End, p.whole.End
 		i = int(p.whole.End)
 		if f := v.param(b, &p); f != FaultNone {
 			return 0, f
 		}
-		v.Elem.End = uint32(i)
 	}
-	v.Params = paramsSpan(v.Params, i)
 	return end, FaultNone
-}
-
-func paramsSpan(s Span, end int) Span {
-	if s.Start == 0 {
-		return Span{}
-	}
-	return Span{s.Start, uint32(end)}
 }
 
 // param keeps the parameters that we read: each of them at most once.
@@ -191,7 +182,11 @@ func readHostPort(b []byte, i, end int, spaces bool) (host Span, port uint16, ne
 		i++
 	} else {
 		start := i
-		i = skipClass(b, i, end, cHost)
+		for ; i < end && class[b[i]]&cHost != 0; i++ {
+			if b[i] == '.' && (i == start || b[i-1] == '.') { // an empty label
+				return host, 0, 0, false
+			}
+		}
 		if i == start {
 			return host, 0, 0, false
 		}
