@@ -18,6 +18,7 @@ const (
 	farewellMax = 256 << 10   // bytes of it that are thrown away meanwhile
 )
 
+// pong answers a ping of CRLF CRLF (RFC 5626 section 3.5.1).
 var pong = []byte("\r\n")
 
 // A chunk is what a reader borrows while its connection is readable.

@@ -377,7 +377,7 @@ func TestLateReaderGetsEverything(t *testing.T) {
 	c := dialTo(t, tr.Addr(0))
 	write(t, c, sip("hello"))
 	peer := event(t, from)
-	const many = 2000
+	const many = 1200
 	pad := strings.Repeat("p", 10_000)
 	var wg sync.WaitGroup
 	for part := range 2 { // two goroutines with an Out each

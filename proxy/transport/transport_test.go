@@ -15,7 +15,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const patience = 20 * time.Second // how long a test waits for an event that must come
+const patience = time.Minute // how long a test waits for an event that must come
 
 // start runs a transport until the test ends.
 func start(t testing.TB, specs []Spec, h Handler, lim Limits) *Transport {

@@ -107,8 +107,7 @@ func (r *udpReader) batch(n int) {
 	t.stats.add(PortZero, portZero)
 }
 
-// blank reports whether a datagram holds nothing but line ends (RFC 3261 section 7.5 has them ignored before a start
-// line; phones send them to keep a NAT binding open).
+// blank reports whether a datagram holds nothing but line ends, if anything: phones send such to keep a NAT binding open.
 func blank(raw []byte) bool {
 	for _, c := range raw {
 		if c != '\r' && c != '\n' {
