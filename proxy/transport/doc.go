@@ -21,6 +21,10 @@
 // edge-triggered, an edge that comes while a batch is handled makes the next wait return at once, and a batch that was not full
 // needs no second system call to learn that the socket is empty.
 //
+// Batches save system calls, not the kernel's work: on loopback, where a send also delivers, nine tenths of an echo's time is
+// that work, and BenchmarkEcho finds only a few per cent between this reader and a plain loop of one call per datagram. What the
+// batch buys is one clock reading and one flush for many messages, no allocation, and never waiting for a full buffer.
+//
 // Failures are told by one goroutine of their own, never from within End or Flush: those run under the caller's
 // locks, which Handler.Failed is going to take.
 package transport
