@@ -100,9 +100,9 @@ func (e *Edge) awaitReady(ctx context.Context) error {
 	}}
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()
-	last := errors.New("not asked yet")
 	for {
-		if last = readyz(ctx, client); last == nil {
+		last := readyz(ctx, client)
+		if last == nil {
 			return nil
 		}
 		select {
