@@ -106,15 +106,13 @@ func readBody(t testing.TB, r *bufio.Reader) string {
 	return string(b)
 }
 
-
-
 type failed struct {
 	to  Peer
 	tag uint64
 	err error
 }
 
-// failures collects what Handler.Failed tells.
+// failuresTo collects what Handler.Failed tells.
 
 func failuresTo(c chan failed) func(int64, Peer, uint64, error, *Out) {
 	return func(_ int64, to Peer, tag uint64, err error, _ *Out) { c <- failed{to, tag, err} }
