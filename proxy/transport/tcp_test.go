@@ -20,7 +20,6 @@ func tcpSpec(addr string) Spec {
 }
 
 // sip makes the smallest message that a stream accepts, told apart by its body.
-
 func sip(body string) string {
 	return fmt.Sprintf("MESSAGE sip:a@127.0.0.1 SIP/2.0\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 }
@@ -31,7 +30,6 @@ func body(raw []byte) string {
 }
 
 // dialTo opens a plain connection of the test's own.
-
 func dialTo(t testing.TB, to netip.AddrPort) *net.TCPConn {
 	t.Helper()
 	c, err := net.DialTCP("tcp", nil, net.TCPAddrFromAddrPort(to))
@@ -44,7 +42,6 @@ func dialTo(t testing.TB, to netip.AddrPort) *net.TCPConn {
 }
 
 // listenOn opens a plain listener of the test's own.
-
 func listenOn(t testing.TB) (*net.TCPListener, netip.AddrPort) {
 	t.Helper()
 	ln, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
@@ -75,7 +72,6 @@ func write(t testing.TB, c net.Conn, s string) {
 }
 
 // expect reads exactly want.
-
 func expect(t testing.TB, c io.Reader, want string) {
 	t.Helper()
 	buf := make([]byte, len(want))
@@ -85,7 +81,6 @@ func expect(t testing.TB, c io.Reader, want string) {
 }
 
 // readBody reads one message of sip's making.
-
 func readBody(t testing.TB, r *bufio.Reader) string {
 	t.Helper()
 	size := 0
@@ -113,7 +108,6 @@ type failed struct {
 }
 
 // failuresTo collects what Handler.Failed tells.
-
 func failuresTo(c chan failed) func(int64, Peer, uint64, error, *Out) {
 	return func(_ int64, to Peer, tag uint64, err error, _ *Out) { c <- failed{to, tag, err} }
 }
@@ -150,7 +144,6 @@ func TestStreamEchoBothFamilies(t *testing.T) {
 }
 
 // A stream's cuts mean nothing: every split of the same bytes gives the same messages.
-
 func TestStreamSplitAtEveryByte(t *testing.T) {
 	got := make(chan string, 9)
 	tr := start(t, []Spec{tcpSpec("127.0.0.1:0")}, Handler{Message: func(_ int64, _ Peer, raw []byte, _ *Out) {
@@ -227,7 +220,6 @@ func TestBrokenStreamIsAnsweredAndClosed(t *testing.T) {
 // A target whose accept queue is full answers no SYN: the dial hangs.
 
 // A failure may be answered with another send from within Failed: that is how a request goes to the next target.
-
 func TestCloseWritesFirst(t *testing.T) {
 	var tr *Transport
 	ready := make(chan struct{})
