@@ -218,3 +218,76 @@ func TestAccepted(t *testing.T) {
 		}
 	}
 }
+
+// TestLimitsAreInclusive: what is exactly as long as its limit passes.
+func TestLimitsAreInclusive(t *testing.T) {
+	long := func(n int) string { return strings.Repeat("x", n) }
+	for _, raw := range [][]byte{
+		append(changed("Content-Length: 0", "Content-Length: 1000"), long(1000)...),
+		changed("Call-ID: c", "Call-ID: "+long(256)),
+		changed("z9hG4bKx", long(256)),
+		changed(";tag=1", ";tag="+long(256)),
+		changed("sip:acme.example", "sip:"+long(1020)),
+	} {
+		var m Message
+		lim := DefaultLimits
+		if f := m.Scan(raw, &lim); f != FaultNone {
+			t.Errorf("%v:\n%.200q", f, raw)
+		}
+		lim.Message, lim.HeaderBytes, lim.Headers = len(raw), int(m.Body.Start), len(m.Headers)
+		if f := m.Scan(raw, &lim); f != FaultNone {
+			t.Errorf("%v at the limit:\n%.200q", f, raw)
+		}
+		for _, c := range []struct {
+			less func(*Limits)
+			want Fault
+		}{
+			{func(l *Limits) { l.Message-- }, FaultTooLarge},
+			{func(l *Limits) { l.HeaderBytes-- }, FaultHeaderBytes},
+			{func(l *Limits) { l.Headers-- }, FaultHeaderCount},
+		} {
+			lim := lim
+			c.less(&lim)
+			if f := m.Scan(raw, &lim); f != c.want {
+				t.Errorf("past the limit: %v, want %v", f, c.want)
+			}
+		}
+	}
+}
+
+// TestHostileInputIsReadOnce: no input makes reading cost its square. Each of these
+// would take minutes if it did.
+func TestHostileInputIsReadOnce(t *testing.T) {
+	lim := Limits{Message: 8 << 20, HeaderBytes: 8 << 20, Headers: 1 << 20, CallID: 256, Branch: 256, Tag: 256, URI: 1024}
+	many := func(s string) string { return strings.Repeat(s, 1<<20/len(s)) }
+	for _, lines := range []string{
+		"Route: " + many(`"\"`) + "\n",
+		"Route: " + many(`"\",<`) + "\n",
+		"Route: " + many(",") + "\n",
+		"Route: " + many("<sip:a>,") + "\n",
+		"Route: <sip:a>;x=" + many(`"\"`) + "\n",
+		"Route: <sip:a>" + many(";a") + ";x=" + many(`\"`) + "\n",
+		"Subject: " + many(" \n ") + "\n",
+		"Subject: \"" + many("\\\x00") + "\"\n",
+		many("a:\n"),
+		many("bad\n"),
+		"Via: " + many("SIP/2.0/UDP a,") + "SIP/2.0/UDP a\n",
+	} {
+		raw := options(lines)
+		var (
+			m Message
+			s Splice
+		)
+		m.Scan(raw, &lim)
+		s.Reset(&m)
+		for e := range m.Elems(HRoute) {
+			Param(e.Whole.Of(raw), "none")
+			s.DeleteElem(e)
+		}
+		s.AppendTo(nil)
+		var fr = Framer{Limits: &lim}
+		fr.Next(raw)
+	}
+	for range Params([]byte(many(`"\"`))) {
+	}
+}
