@@ -41,8 +41,8 @@ func (e *Engine) directly() ([]Address, error) {
 	}
 	to := e.Fleet.Addresses(old.Nodes)
 	if len(to) == 0 {
-		return nil, &GoalError{Problem: "no edge is known: the CLI's file lists none and no roster was ever seen",
-			Fix: "list them as edges: in the CLI's file, see hotcut help"}
+		return nil, &GoalError{Problem: "no edge is known: the CLI's file lists none under edges, and no roster was ever seen",
+			Fix: "hotcut help"}
 	}
 	return to, nil
 }

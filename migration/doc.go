@@ -13,6 +13,9 @@
 //
 // # Decisions
 //
+// Direction is judged under the halt that is in force and, while all is on legacy, also as if it were lifted: a flip
+// moves nobody at that moment, yet it is a move to core that the next resume would complete, so it is gated as one.
+//
 // Undo works by field: it gives back the fields that the change altered and keeps what others altered since, saying so.
 // Whole records would silently take back a domain that somebody added in between.
 //

@@ -47,9 +47,12 @@ func (e *UnknownError) Unwrap() error { return e.Err }
 // maxPiece is how many tenants one change of a mass rollback holds.
 const maxPiece = 1000
 
+// loads is how many times longer than a question a whole policy may take: 100,000 tenants are about 100 MB.
+const loads = 6
+
 // Present reads the policy and the roster. An edge ahead of the store makes it a *RegressedError.
 func (e *Engine) Present(ctx context.Context) (Present, error) {
-	ctx, cancel := context.WithTimeout(ctx, e.Limit)
+	ctx, cancel := context.WithTimeout(ctx, e.Limit*loads)
 	defer cancel()
 	// The roster first: read after the head it could show an edge that has just applied something newer.
 	nodes, err := e.Store.Nodes(ctx)
@@ -206,7 +209,7 @@ func (e *Engine) applyOnce(ctx context.Context, c policy.Change) (policy.Head, p
 
 // Follow waits for the edges and asks them what drains. The error is a *LateError or nil.
 func (e *Engine) Follow(ctx context.Context, out *Outcome) error {
-	if e.Wait <= 0 {
+	if e.Wait <= 0 || out.Plan.Empty() && out.Plan.Change.Kind != policy.KindResync && !out.Plan.standsAnyway() {
 		return nil
 	}
 	waiting, cancel := context.WithTimeout(ctx, e.Wait)

@@ -78,14 +78,14 @@ func Difference(a, b *policy.Snapshot) []policy.TenantChange {
 	return out
 }
 
-// Altered names the JSON fields in which two records differ, sorted.
+// Altered names the JSON fields in which two records differ, sorted; none for a record that comes or goes whole.
 func Altered(before, after *policy.Tenant) []string {
 	if before == nil || after == nil {
-		return nil
+		return []string{}
 	}
 	names, _, _, err := altered(before, after)
-	if err != nil {
-		return nil
+	if err != nil || names == nil {
+		return []string{}
 	}
 	return names
 }

@@ -21,7 +21,12 @@ func movesOf(s *policy.Snapshot, c *policy.Change) []Move {
 		motions[id] |= m
 	}
 	for _, tc := range c.Tenants {
-		moves = append(moves, Move{Tenant: tc.ID, From: Describe(tc.Before), To: Describe(tc.After), Motion: motions[tc.ID]})
+		// A halt hides every move but the way out of it: what it hides is judged when it is written.
+		if before.Halt == policy.HaltAllLegacy && advances(tc) {
+			motions[tc.ID] |= policy.TowardsCore
+		}
+		moves = append(moves, Move{Tenant: tc.ID, From: Describe(tc.Before), To: Describe(tc.After), Motion: motions[tc.ID],
+			Fields: Altered(tc.Before, tc.After)})
 	}
 	if before.Halt != after.Halt {
 		moves = haltMoves(s, before, after, moves, motions)

@@ -23,6 +23,7 @@ type Move struct {
 	From   string        `json:"from"`
 	To     string        `json:"to"`
 	Motion policy.Motion `json:"motion"`
+	Fields []string      `json:"fields"` // JSON names of what changes in the record
 }
 
 // CoreWard reports whether the move could bring any unit to core.
@@ -34,6 +35,11 @@ func coreWard(m policy.Motion) bool { return m == policy.TowardsCore || m == pol
 func (p *Plan) Empty() bool { return len(p.Change.Tenants) == 0 && !p.changesGlobals() }
 
 func (p *Plan) changesGlobals() bool { return p.Change.Globals != nil && p.Change.Globals.After != nil }
+
+// standsAnyway: nobody had to be moved, and yet it matters that every edge is there: a rollback, a halt.
+func (p *Plan) standsAnyway() bool {
+	return p.Change.Kind == policy.KindRollback || p.Change.Kind == policy.KindHalt
+}
 
 // CoreWard lists the tenants that the plan could bring to core, in whole or in part.
 func (p *Plan) CoreWard() []string {

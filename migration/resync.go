@@ -85,7 +85,31 @@ func (e *Engine) Resync(ctx context.Context, from ResyncFrom, by Author) (Resync
 	if err != nil {
 		return Resynced{}, err
 	}
+	e.relist(ctx, src.known)
 	return Resynced{Edge: src.Edge, Rev: s.Rev(), Head: to, Lost: s.Rev() - min(src.StoreRev, s.Rev())}, nil
+}
+
+// relist puts edges back on a roster that was lost with the policy: an edge leaves it by a drain or by being forgotten,
+// not because the store forgot. Until an edge reports again it is listed as what it was, and so as late.
+func (e *Engine) relist(ctx context.Context, known []policy.NodeState) {
+	nodes, err := e.Store.Nodes(ctx)
+	if err != nil {
+		e.Say("the roster could not be restored: %v", err)
+		return
+	}
+	listed := make(map[string]bool, len(nodes))
+	for _, n := range nodes {
+		listed[n.Edge] = true
+	}
+	for _, n := range known {
+		if listed[n.Edge] {
+			continue
+		}
+		n.State, n.Alarms = policy.Stale, []string{"not_seen_since_resync"}
+		if err := e.Store.Report(ctx, n); err != nil {
+			e.Say("%s could not be put back on the roster: %v", n.Edge, err)
+		}
+	}
 }
 
 func (e *Engine) head(ctx context.Context) (policy.Head, error) {

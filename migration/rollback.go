@@ -42,13 +42,20 @@ func RollbackAll(by Author) Goal {
 			}
 		}
 		if done > 0 {
-			p.Warnings = append(p.Warnings, fmt.Sprintf("%d tenants are done and stay on core; name them to roll them back", done))
+			p.Warnings = append(p.Warnings, doneWords(done))
 		}
 		if p.Empty() {
 			p.Notes = append(p.Notes, "nobody is on core")
 		}
 		return p.finish(at)
 	}
+}
+
+func doneWords(n int) string {
+	if n == 1 {
+		return "1 tenant is done and stays on core; name it to roll it back"
+	}
+	return fmt.Sprintf("%d tenants are done and stay on core; name them to roll them back", n)
 }
 
 // RollbackSince puts the tenants on legacy that a change within d before the present moved towards core. log is what
@@ -59,15 +66,15 @@ func RollbackSince(d time.Duration, log []policy.Change, whole bool, by Author) 
 		p := &Plan{Change: at.change(policy.KindRollback, by)}
 		p.Change.Force = true
 		if !whole {
-			p.Warnings = append(p.Warnings, fmt.Sprintf("the log no longer reaches back %s: tenants moved before it starts are not in this", d))
+			p.Warnings = append(p.Warnings, fmt.Sprintf("the log no longer reaches back %s: tenants moved before it starts are not in this", Ago(d)))
 		}
 		for _, id := range movedToCore(log, since) {
 			if r := at.Snapshot.Tenant(id); r != nil {
 				p.takeBack(at, r.Tenant)
 			}
 		}
-		if p.Empty() {
-			p.Notes = append(p.Notes, fmt.Sprintf("no tenant was moved towards core in the last %s", d))
+		if p.Empty() && len(p.Notes) == 0 {
+			p.Notes = append(p.Notes, "no tenant was moved towards core in the last "+Ago(d))
 		}
 		return p.finish(at)
 	}

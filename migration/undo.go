@@ -13,7 +13,7 @@ import (
 func Undo(c policy.Change, by Author) Goal {
 	return func(at Present) (*Plan, error) {
 		if c.Kind == policy.KindInit || c.Kind == policy.KindResync {
-			return nil, &GoalError{Problem: fmt.Sprintf("rev %d is a %s: it starts a history and can not be taken back", c.Rev, c.Kind)}
+			return nil, &GoalError{Problem: fmt.Sprintf("rev %d (%s) starts a history and can not be taken back", c.Rev, c.Kind)}
 		}
 		p := &Plan{Change: at.change(policy.KindUndo, by)}
 		p.Change.Undoes = c.Rev

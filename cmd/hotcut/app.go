@@ -19,7 +19,7 @@ type app struct {
 	args     []string
 	in       *os.File
 	out, err io.Writer
-	asks     bool // stdin and stderr are a terminal: questions can be asked
+	asks     bool // stdin is a terminal: questions can be asked
 	colours  bool // stderr is a terminal
 	now      func() time.Time
 
@@ -31,7 +31,6 @@ type app struct {
 	opened  policy.Store
 	engine  *migration.Engine
 	pending *result // what --output json, yaml and jsonl print at the end
-	shown   bool    // something was printed on stdout
 }
 
 // globalFlags mean the same on every verb.
@@ -47,7 +46,7 @@ type globalFlags struct {
 
 func newApp(args []string, in *os.File, out, err io.Writer, now func() time.Time) *app {
 	a := &app{args: args, in: in, out: out, err: err, now: now}
-	a.asks = isTerminal(in) && isTerminal(err)
+	a.asks = isTerminal(in)
 	a.colours = isTerminal(err) && os.Getenv("NO_COLOR") == ""
 	return a
 }

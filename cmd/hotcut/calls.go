@@ -132,7 +132,7 @@ func (a *app) draining(ctx context.Context, tenant string) error {
 			if d.AtLeast {
 				count = "at least " + count
 			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", dash(d.Tenant), d.Platform, count, a.ago(d.Oldest), a.ago(d.Since))
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", dash(d.Tenant), d.Platform, count, a.when(d.Oldest), a.when(d.Since))
 		}
 	}
 	return v.show(a, r)

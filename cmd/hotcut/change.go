@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -63,8 +64,12 @@ type changed struct {
 func changedOf(p *migration.Plan) changed {
 	c := changed{Kind: p.Change.Kind, DryRun: true, From: p.Change.Base, Rev: p.Change.Base, Key: p.Change.Key,
 		Moves: p.Moves, Verdicts: p.Verdicts, Notes: orEmpty(p.Notes), Draining: []migration.Drain{}, Unasked: []string{}}
+	c.Moves = slices.Clone(c.Moves)
 	if c.Moves == nil {
 		c.Moves = []migration.Move{}
+	}
+	for i := range c.Moves {
+		c.Moves[i].Fields = orEmpty(c.Moves[i].Fields)
 	}
 	if c.Verdicts == nil {
 		c.Verdicts = []migration.Verdict{}
@@ -164,10 +169,18 @@ func (a *app) planTable(w io.Writer, p *migration.Plan) {
 			fmt.Fprintf(w, "and %d more\n", len(p.Moves)-i)
 			break
 		}
-		fmt.Fprintf(w, "%s\t%s -> %s\t%s\n", m.Tenant, m.From, m.To, motionWords(m.Motion))
+		what := m.From + " -> " + m.To
+		if m.From == m.To {
+			what = list(m.Fields, 4)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s", m.Tenant, what, motionWords(m.Motion))
+		if len(p.Moves) == 1 {
+			fmt.Fprintf(w, "\trev %d -> %d", p.Change.Base, p.Change.Base+1)
+		}
+		fmt.Fprintln(w)
 	}
 	if len(p.Moves) == 0 {
-		fmt.Fprintln(w, "moves nobody")
+		fmt.Fprintf(w, "moves nobody\trev %d -> %d\n", p.Change.Base, p.Change.Base+1)
 	}
 	for _, v := range p.Verdicts {
 		if v.Gate == migration.GateReady {
@@ -176,8 +189,14 @@ func (a *app) planTable(w io.Writer, p *migration.Plan) {
 			fmt.Fprintf(w, "  %s\n", v)
 		}
 	}
-	if ids := p.CoreWard(); len(ids) == 1 && ids[0] != "*" {
+	asking, _ := p.Asking()
+	switch ids := p.CoreWard(); {
+	case asking == migration.AskName:
+		fmt.Fprintln(w, "  way back: none that is instant")
+	case len(ids) == 1 && ids[0] != policy.AllTenants:
 		fmt.Fprintf(w, "  way back: hotcut rollback %s\n", ids[0])
+	case len(ids) > 1:
+		fmt.Fprintln(w, "  way back: hotcut rollback --since 10m")
 	}
 }
 
@@ -209,11 +228,11 @@ func (a *app) showOutcome(out *migration.Outcome, after func(*migration.Outcome)
 			for _, n := range out.Plan.Notes {
 				fmt.Fprintln(w, n)
 			}
-			if out.Plan.Empty() {
+			if out.Plan.Empty() && !out.Waited {
 				return
 			}
 			fmt.Fprint(w, reach(out))
-			if after != nil {
+			if after != nil && !out.Plan.Empty() {
 				if s := after(out); s != "" {
 					fmt.Fprint(w, "   "+s)
 				}

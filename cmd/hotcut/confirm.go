@@ -62,6 +62,9 @@ func (a *app) unasked(asking migration.Asking, want string) error {
 func (a *app) again(flag string) string {
 	words := []string{"hotcut"}
 	for _, w := range a.args {
+		if strings.Contains(w, "://") {
+			w = redacted(w) // a password is not repeated on a screen or in a log
+		}
 		if w == "" || strings.ContainsAny(w, " \t\n'\"\\$&|;<>()*?[]#~`!{}") {
 			w = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
 		}
@@ -105,7 +108,11 @@ func (a *app) askFor(prompt, want string) error {
 
 // line asks on the terminal. No answer is no.
 func (a *app) line(prompt string) (string, error) {
-	fmt.Fprint(a.err, prompt)
+	to := a.err
+	if !isTerminal(a.err) {
+		to = a.in // stderr goes elsewhere: the question must not
+	}
+	fmt.Fprint(to, prompt)
 	line, err := bufio.NewReader(a.in).ReadString('\n')
 	if err != nil && line == "" {
 		return "", errDeclined
@@ -119,6 +126,9 @@ func question(p *migration.Plan) string {
 		m := p.Moves[0]
 		if m.To == "absent" {
 			return fmt.Sprintf("Remove %s?", m.Tenant)
+		}
+		if m.From == m.To {
+			return fmt.Sprintf("Change %s of %s?", list(m.Fields, 4), m.Tenant)
 		}
 		return fmt.Sprintf("Move %s to %s?", m.Tenant, m.To)
 	}

@@ -60,8 +60,15 @@ func (a *app) edges(ctx context.Context) error {
 func (a *app) edgeRows(v *seen, answers []migration.Answer[admin.State]) []edgeRow {
 	rows := []edgeRow{}
 	for _, n := range v.Nodes {
+		i := slices.IndexFunc(answers, func(ans migration.Answer[admin.State]) bool { return ans.Edge == n.Edge && ans.Err == nil })
+		if i >= 0 { // its own word is newer than the roster's
+			seen := n.SeenAt
+			n = answers[i].Value.NodeState
+			n.Edge, n.SeenAt = answers[i].Edge, max(seen, v.At.UnixMilli())
+		}
+		n.Schemas, n.Inside, n.Keys = orNone(n.Schemas), orEmpty(n.Inside), orEmpty(n.Keys)
 		row := edgeRow{NodeState: n, Targets: []admin.TargetState{}, Silent: a.now().Sub(time.UnixMilli(n.SeenAt)) > policy.Remain}
-		if i := slices.IndexFunc(answers, func(ans migration.Answer[admin.State]) bool { return ans.Edge == n.Edge && ans.Err == nil }); i >= 0 {
+		if i >= 0 {
 			row.Answers, row.Uptime = true, answers[i].Value.Uptime
 			if answers[i].Value.Targets != nil {
 				row.Targets = answers[i].Value.Targets
@@ -70,6 +77,13 @@ func (a *app) edgeRows(v *seen, answers []migration.Answer[admin.State]) []edgeR
 		rows = append(rows, row)
 	}
 	return rows
+}
+
+func orNone(schemas []int) []int {
+	if schemas == nil {
+		return []int{}
+	}
+	return schemas
 }
 
 // keyWarnings: edges that do not share token keys can not serve each other's calls.

@@ -36,11 +36,7 @@ type drainData struct {
 }
 
 func (a *app) drain(ctx context.Context, name string, wait time.Duration) error {
-	at, err := a.theEdge(ctx, name)
-	if err != nil {
-		return err
-	}
-	c, err := admin.Dial(at.Admin)
+	c, err := a.dialNamed(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -143,13 +139,21 @@ func newEdgesReloadCmd(a *app) *cobra.Command {
 	}
 }
 
-// command tells one edge to do something.
-func (a *app) command(ctx context.Context, name string, do func(context.Context, *admin.Client) error) error {
+// dialNamed makes a client for one edge.
+func (a *app) dialNamed(ctx context.Context, name string) (*admin.Client, error) {
 	at, err := a.theEdge(ctx, name)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	c, err := admin.Dial(at.Admin)
+	if at.Admin == "" {
+		return nil, hint(fmt.Errorf("%s never said where its admin API is; list it under edges in the CLI's file", name), "hotcut help")
+	}
+	return admin.Dial(at.Admin)
+}
+
+// command tells one edge to do something.
+func (a *app) command(ctx context.Context, name string, do func(context.Context, *admin.Client) error) error {
+	c, err := a.dialNamed(ctx, name)
 	if err != nil {
 		return err
 	}

@@ -79,7 +79,7 @@ func (a *app) explainCall(ctx context.Context, callID string) error {
 	})
 	d := callData{Records: []toldRecord{}, Silent: silent(answers)}
 	for _, ans := range answers {
-		for _, r := range ans.Value {
+		for _, r := range latest(ans.Value) {
 			d.Records = append(d.Records, toldRecord{Record: r, Before: a.oneEarlier(ctx, e, v, r)})
 		}
 	}
@@ -92,10 +92,24 @@ func (a *app) explainCall(ctx context.Context, callID string) error {
 		}
 	}
 	if len(d.Records) == 0 {
-		err = &failure{exit: exitError, code: "no_call", err: fmt.Errorf("none of the %s that answered knows call %s", plural(len(answers)-len(d.Silent), "edge"), callID),
+		err = &failure{exit: exitError, code: "no_call", err: fmt.Errorf("%s answered; no record of call %s", plural(len(answers)-len(d.Silent), "edge"), callID),
 			next: []string{"hotcut calls", "hotcut edges"}}
 	}
 	return join(v.show(a, r), err)
+}
+
+// latest keeps the last word on each call: an edge writes a record when a call is answered, and again when it has ended.
+func latest(records []callrecord.Record) []callrecord.Record {
+	var out []callrecord.Record
+	for _, r := range records {
+		same := func(o callrecord.Record) bool { return o.Start == r.Start && o.Method == r.Method && o.Source == r.Source }
+		if i := slices.IndexFunc(out, same); i >= 0 {
+			out[i] = r
+			continue
+		}
+		out = append(out, r)
+	}
+	return out
 }
 
 // oneEarlier asks the policy before the one that decided; nil when that is not to be had.

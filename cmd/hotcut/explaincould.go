@@ -86,7 +86,11 @@ func sourceOf(s string) (netip.AddrPort, error) {
 func couldTable(w io.Writer, d couldData) {
 	x := d.Decision
 	fmt.Fprintf(w, "%s\t%s -> %s\t%s\tbecause %s\trev %d\n", dash(x.Tenant), d.FromRaw, d.ToRaw, x.Platform, argWords(x.Reason, x.Arg), x.Rev)
-	fmt.Fprintf(w, "  %s, from a %s", d.Direction, d.Arrived)
+	fmt.Fprint(w, "  ")
+	if d.Direction != policy.AnyDirection.String() {
+		fmt.Fprint(w, d.Direction+", ")
+	}
+	fmt.Fprintf(w, "from a %s", d.Arrived)
 	if d.Unit != "" {
 		fmt.Fprintf(w, ", unit %s", d.Unit)
 	}

@@ -24,7 +24,7 @@ func newFlipCmd(a *app) *cobra.Command {
 				return usage(badStage(to), "hotcut flip "+args[0]+" --to core")
 			}
 			if mode != "now" {
-				return usage(fmt.Errorf("--mode %s is not in this build: a flip takes effect now, for new calls", mode), "the same without --mode")
+				return usage(fmt.Errorf("--mode %s is not in this build: a flip takes effect now, for new calls", mode))
 			}
 			if goal.Shared {
 				var err error

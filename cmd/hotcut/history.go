@@ -132,7 +132,7 @@ func (a *app) historyOfKey(ctx context.Context, e *migration.Engine, key string)
 	}
 	if rev == 0 {
 		return &failure{exit: exitError, code: "not_committed", err: fmt.Errorf("no change with key %s was committed (keys are remembered for a day)", key),
-			next: []string{"the change again, if it is still wanted"}}
+			next: []string{"hotcut history"}}
 	}
 	c, err := e.ChangeAt(ctx, rev)
 	if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -30,10 +31,12 @@ func newInitCmd(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.showOutcome(out, initWords)
+			late := a.follow(cmd.Context(), e, out)
+			return join(a.showOutcome(out, initWords), late)
 		},
 	}
 	g.on(cmd)
+	cmd.Flags().DurationVar(&a.change.wait, "wait", 10*time.Second, "for edges that are up already; 0: do not wait")
 	cmd.Flags().StringVar(&a.author.reason, "reason", "", "why, for the record")
 	cmd.Flags().StringVar(&a.author.incident, "incident", "", "number of the incident, for the record")
 	return cmd

@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/hotcut/hotcut/migration"
+	"github.com/hotcut/hotcut/policy"
 )
 
 // envelope is every answer and every error of every command, in the output forms for programs.
@@ -108,7 +109,10 @@ func (a *app) flush(failed *failure) error {
 		if failed == nil {
 			return nil
 		}
-		r = &result{kind: "Error"}
+		r = &result{kind: "Error", fresh: live}
+		if failed.exit == exitStore {
+			r.fresh.State = policy.Stale
+		}
 	}
 	a.pending = nil
 	e := envelope{APIVersion: apiVersion, Kind: r.kind, Rev: r.rev, Epoch: r.epoch, Freshness: r.fresh, Data: r.data,

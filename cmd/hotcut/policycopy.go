@@ -105,7 +105,8 @@ func (a *app) importNew(cmd *cobra.Command, s *policy.Snapshot, by migration.Aut
 	if err != nil {
 		return err
 	}
-	return a.showOutcome(out, func(out *migration.Outcome) string {
+	late := a.follow(cmd.Context(), e, out)
+	return join(a.showOutcome(out, func(out *migration.Outcome) string {
 		return initWords(out) + "   " + plural(len(tenants), "tenant")
-	})
+	}), late)
 }

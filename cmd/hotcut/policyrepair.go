@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hotcut/hotcut/migration"
+	"github.com/hotcut/hotcut/policy"
 )
 
 func newPolicyResyncCmd(a *app) *cobra.Command {
@@ -52,7 +53,7 @@ func (a *app) resync(ctx context.Context, from migration.ResyncFrom) error {
 	if err != nil {
 		return err
 	}
-	out := &migration.Outcome{Plan: &migration.Plan{}, Head: done.Head}
+	out := &migration.Outcome{Plan: &migration.Plan{Change: policy.Change{Kind: policy.KindResync}}, Head: done.Head}
 	late := a.follow(ctx, e, out)
 	r := result{kind: "Resync", rev: done.Head.Rev, epoch: done.Head.Epoch, fresh: live,
 		data: map[string]any{"edge": done.Edge, "edgeRev": done.Rev, "rev": done.Head.Rev, "lost": done.Lost, "edges": out.Edges},

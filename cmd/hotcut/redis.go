@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"net/url"
 
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
+
 	"github.com/hotcut/hotcut/policy"
 	"github.com/hotcut/hotcut/policy/redisstore"
 )
@@ -14,6 +17,8 @@ const defaultNS = "default"
 
 // openRedis takes ?ns=NAME off the URL, which is ours, and leaves the rest to Redis.
 func openRedis(raw string) (policy.Store, error) {
+	// The client's own log repeats, line by line, what its errors say once.
+	redis.SetLogger(&logging.VoidLogger{})
 	u, err := url.Parse(raw)
 	if err != nil {
 		return nil, fmt.Errorf("store %s: not a URL", redacted(raw))

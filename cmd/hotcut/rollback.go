@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -36,7 +37,7 @@ func newRollbackCmd(a *app) *cobra.Command {
 			}
 			out, err := a.makeFor(cmd.Context(), goal, true, by, func(*migration.Outcome) string { return "new calls -> legacy" })
 			if drained > 0 && out != nil && (err == nil || judge(err).exit == exitLate) {
-				return join(err, a.waitDrained(cmd.Context(), out, drained))
+				return join(err, a.waitDrained(cmd.Context(), tenantsOf(args, out), drained))
 			}
 			return orDirect(err, args)
 		},
@@ -108,18 +109,21 @@ func (a *app) rollbackDirect(ctx context.Context, ids []string, all, since bool)
 	return a.direct(ctx, o, "new calls -> legacy")
 }
 
-// waitDrained waits for the calls that were left on core.
-func (a *app) waitDrained(ctx context.Context, out *migration.Outcome, limit time.Duration) error {
-	e, err := a.eng()
-	if err != nil {
-		return err
-	}
-	var ids []string
+// tenantsOf are those that were named, also if they were on legacy already, or else those that were rolled back.
+func tenantsOf(named []string, out *migration.Outcome) []string {
+	ids := slices.Clone(named)
 	for _, tc := range out.Plan.Change.Tenants {
 		ids = append(ids, tc.ID)
 	}
-	if len(ids) == 0 {
-		return nil
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+// waitDrained waits for the calls that were left on core.
+func (a *app) waitDrained(ctx context.Context, ids []string, limit time.Duration) error {
+	e, err := a.eng()
+	if err != nil {
+		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()

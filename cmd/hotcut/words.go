@@ -43,6 +43,14 @@ func (a *app) ago(unixMs int64) string {
 	return migration.Ago(a.now().Sub(time.UnixMilli(unixMs))) + " ago"
 }
 
+// when is ago, for times that need not be known.
+func (a *app) when(unixMs int64) string {
+	if unixMs == 0 {
+		return "-"
+	}
+	return a.ago(unixMs)
+}
+
 // dash stands for what is empty.
 func dash(s string) string {
 	if s == "" {
