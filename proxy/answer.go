@@ -96,6 +96,14 @@ func (e *Edge) refuse(now int64, from transport.Peer, m *wire.Message, fault wir
 	e.sendOwn(a, resp, out)
 }
 
+// broken is told of a stream that can no longer be framed: what stands there is answered if it can be, never forwarded.
+func (e *Edge) broken(now int64, from transport.Peer, head []byte, fault wire.Fault, out *transport.Out) {
+	sc := e.readers.Get().(*reader)
+	defer e.readers.Put(sc)
+	sc.m.Scan(head, &e.limits)
+	e.refuse(now, from, &sc.m, fault, out)
+}
+
 func phrase(code int) string {
 	switch code {
 	case 400:

@@ -69,6 +69,9 @@ func (e *Edge) nodeState(n *policy.NodeState) {
 	}
 	n.Keys = *e.keyIDs.Load()
 	n.Draining = e.draining.Load()
+	if filestore.Empty(n.Overrides) {
+		n.Overrides = nil
+	}
 	n.Dialogs, _ = e.sizes()
 }
 

@@ -131,5 +131,6 @@ func transactionTimers(c *config.Config) transaction.Timers {
 func stack() string { return string(debug.Stack()) }
 
 func (e *Edge) transportLimits() transport.Limits {
-	return transport.Limits{Conns: e.cfg.Limits.Connections, ConnsPerSource: e.cfg.Limits.ConnectionsPerSource}
+	return transport.Limits{Conns: e.cfg.Limits.Connections, ConnsPerSource: e.cfg.Limits.ConnectionsPerSource, Wire: &e.limits,
+		Poison: e.opts.PoisonBuffers}
 }

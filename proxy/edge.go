@@ -34,6 +34,8 @@ type Options struct {
 	Build  string       // version, for the roster
 	// Reload reads the configuration again, for SIGHUP and `hotcut edges reload`. nil: reload is refused.
 	Reload func() (*config.Config, error)
+	// PoisonBuffers overwrites receive buffers after each batch: tests see at once who kept a slice.
+	PoisonBuffers bool
 }
 
 // An Edge is one running Hotcut proxy node. New binds its sockets and opens its files; Run works; when Run returns,
@@ -180,7 +182,7 @@ func (e *Edge) snapshot() *policy.Snapshot { return e.follower.Current() }
 
 func (e *Edge) handler() transport.Handler {
 	return transport.Handler{
-		Message: e.message, Failed: e.failed, Unreachable: e.unreachable,
+		Message: e.message, Failed: e.failed, Unreachable: e.unreachable, Broken: e.broken,
 		Refused: func(reason string, _ netipAddrPort) { e.count.refused(reason) },
 	}
 }

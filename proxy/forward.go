@@ -169,6 +169,9 @@ func (s *shard) rewrite(dst []byte, m *wire.Message, r *request, topo *topology,
 	} else {
 		sp.Insert(m.Headers[m.Find(wire.HVia)].Line.Start, []byte("Max-Forwards: 70\r\n"))
 	}
+	if outL.proto != transport.UDP && m.ContentLength < 0 {
+		sp.AddContentLength() // a datagram may do without, a stream may not
+	}
 	s.popRoutes(sp, m, h, topo)
 	strip(sp, m, &r.who, h)
 	return sp.AppendTo(dst)

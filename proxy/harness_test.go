@@ -128,7 +128,7 @@ func (w *world) await(ok func() bool, format string, args ...any) {
 func (w *world) start() *world {
 	w.t.Helper()
 	cfg := w.cfg
-	e, err := New(Options{Config: &cfg, Store: w.store, Build: "test"})
+	e, err := New(Options{Config: &cfg, Store: w.store, Build: "test", PoisonBuffers: true})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -170,6 +170,9 @@ func (s *shard) popVia(dst []byte, m *wire.Message) []byte {
 		sp.DeleteElem(e)
 		break
 	}
+	if m.ContentLength < 0 {
+		sp.AddContentLength()
+	}
 	if m.Status == 503 {
 		sp.Replace(m.StartLine, []byte("SIP/2.0 500 Server Internal Error\r\n"))
 	}

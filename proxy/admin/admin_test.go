@@ -64,7 +64,10 @@ func told(log *[]any) Backend {
 		State: func() State {
 			return State{NodeState: policy.NodeState{Edge: "edge-1", Rev: 7, State: policy.Live}, Uptime: 3, Counters: map[string]uint64{"x": 1}}
 		},
-		Calls:    func(tenant string, limit int) []Call { note(tenant, limit); return []Call{{CallID: "a", State: Ringing}} },
+		Calls: func(tenant string, limit int) []Call {
+			note(tenant, limit)
+			return []Call{{CallID: "a", State: Ringing}}
+		},
 		Draining: func(tenant string) []Draining { note(tenant); return nil },
 		Records:  func(id string) []callrecord.Record { note(id); return []callrecord.Record{{CallID: id, Rev: 4}} },
 		Recent:   func(tenant string, limit int) []callrecord.Record { note(tenant, limit); return nil },
