@@ -82,6 +82,7 @@ func Open(ctx context.Context, rawURL, ns string, opts ...Option) (*Store, error
 	if !validNS.MatchString(ns) {
 		return nil, fmt.Errorf("namespace %.80q: 1 to 64 of A-Z a-z 0-9 . _ -", ns)
 	}
+	quietOnce.Do(func() { redis.SetLogger(silent{}) })
 	set := settings{every: 1000, keep: 5}
 	for _, o := range opts {
 		o(&set)
@@ -97,6 +98,13 @@ func Open(ctx context.Context, rawURL, ns string, opts ...Option) (*Store, error
 	s.life, s.end = context.WithCancel(ctx)
 	return s, nil
 }
+
+// go-redis writes to stderr by itself what every caller here is told by an error.
+type silent struct{}
+
+func (silent) Printf(context.Context, string, ...any) {}
+
+var quietOnce sync.Once
 
 // Timeouts of one command. A commit waits longer than a look.
 const (
