@@ -6,7 +6,6 @@ import (
 
 	"github.com/hotcut/hotcut/policy"
 	"github.com/hotcut/hotcut/proxy/metrics"
-	"github.com/hotcut/hotcut/proxy/transport"
 	"github.com/hotcut/hotcut/proxy/wire"
 )
 
@@ -22,8 +21,7 @@ type counters struct {
 	failovers *metrics.Vec
 	stateless *metrics.Vec
 	expired   *metrics.Vec
-	reasons   map[string]int
-	refusals  *metrics.Vec
+	framing   map[string]int // wire's faults by name: what the transport tells of streams
 	sip       *metrics.Signalling // RFC 6076
 }
 
@@ -40,7 +38,7 @@ func methodIndex(m []byte) int {
 
 func newCounters(e *Edge) *counters {
 	s := metrics.New()
-	c := &counters{set: s, reasons: map[string]int{}}
+	c := &counters{set: s, framing: map[string]int{}}
 	c.requests = s.Counter("hotcut_requests_total", "requests received", "method", methodWords)
 	c.responses = s.Counter("hotcut_responses_total", "responses sent upstream", "class", []string{"1xx", "2xx", "3xx", "4xx", "5xx", "6xx"})
 	c.decisions = s.Counter("hotcut_decisions_total", "requests forwarded, by the policy's reason and the platform that serves", "reason,platform", decisionWords())
@@ -48,7 +46,7 @@ func newCounters(e *Edge) *counters {
 	var faults []string
 	for f := range wire.Faults() {
 		for len(faults) <= int(f) {
-			faults = append(faults, "unused_"+string(rune('a'+len(faults)%26)))
+			faults = append(faults, "none")
 		}
 		faults[f] = f.String()
 	}
@@ -56,19 +54,11 @@ func newCounters(e *Edge) *counters {
 	c.failovers = s.Counter("hotcut_failovers_total", "requests given to another target of the same platform", "", nil)
 	c.stateless = s.Counter("hotcut_stateless_responses_total", "responses forwarded without a transaction, by what their branch proves", "", nil)
 	c.expired = s.Counter("hotcut_dialogs_expired_total", "dialogs dropped from the index after 12 h of silence", "", nil)
-	var reasons []string
-	for r := range transport.Reasons() {
-		c.reasons[r.String()] = len(reasons)
-		reasons = append(reasons, r.String())
+	for i, f := range faults {
+		c.framing[f] = i
 	}
-	for f := range wire.Faults() {
-		if _, ok := c.reasons[f.String()]; !ok {
-			c.reasons[f.String()] = len(reasons)
-			reasons = append(reasons, f.String())
-		}
-	}
-	c.refusals = s.Counter("hotcut_transport_refused_total", "what the transport refused or dropped", "reason", reasons)
 	c.sip = metrics.NewSignalling(s)
+	registerIO(s, e)
 	one := func(name, help string, f func() float64) {
 		s.Gauge(name, help, func() []metrics.Sample { return []metrics.Sample{{Value: f()}} })
 	}
@@ -106,9 +96,10 @@ func decisionWords() []string {
 	return words
 }
 
+// refused counts what the transport would not frame; its own reasons are counted by itself.
 func (c *counters) refused(reason string) {
-	if i, ok := c.reasons[reason]; ok {
-		c.refusals.Add(i, 1)
+	if i, ok := c.framing[reason]; ok {
+		c.faults.Add(i, 1)
 	}
 }
 

@@ -104,18 +104,34 @@ type Sample struct {
 // Gauge registers a gauge that is asked when somebody looks. A sample without a value for every label name is left out.
 func (s *Set) Gauge(name, help string, f func() []Sample, labelNames ...string) {
 	s.register(name, "gauge", help, strings.Join(labelNames, ","), nil)
-	_, err := s.meter.Float64ObservableGauge(name, metric.WithDescription(help),
-		metric.WithFloat64Callback(func(_ context.Context, o metric.Float64Observer) error {
-			samples := f()
-			for _, sample := range samples[:min(len(samples), maxSamples)] {
-				if len(sample.Labels) == len(labelNames) {
-					o.Observe(sample.Value, metric.WithAttributeSet(attributes(labelNames, sample.Labels)))
-				}
-			}
-			return nil
-		}))
+	_, err := s.meter.Float64ObservableGauge(name, metric.WithDescription(help), metric.WithFloat64Callback(observe(f, labelNames)))
 	if err != nil {
 		panic(err)
+	}
+}
+
+// CounterFunc registers a counter that somebody else counts and that is asked when somebody looks. name ends in _total.
+// A sample without a value for every label name is left out.
+func (s *Set) CounterFunc(name, help string, f func() []Sample, labelNames ...string) {
+	if !strings.HasSuffix(name, "_total") {
+		panic("metrics: the counter " + name + " does not end in _total")
+	}
+	s.register(name, "counter", help, strings.Join(labelNames, ","), nil)
+	_, err := s.meter.Float64ObservableCounter(name, metric.WithDescription(help), metric.WithFloat64Callback(observe(f, labelNames)))
+	if err != nil {
+		panic(err)
+	}
+}
+
+func observe(f func() []Sample, labelNames []string) metric.Float64Callback {
+	return func(_ context.Context, o metric.Float64Observer) error {
+		samples := f()
+		for _, sample := range samples[:min(len(samples), maxSamples)] {
+			if len(sample.Labels) == len(labelNames) {
+				o.Observe(sample.Value, metric.WithAttributeSet(attributes(labelNames, sample.Labels)))
+			}
+		}
+		return nil
 	}
 }
 
