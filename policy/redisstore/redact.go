@@ -17,6 +17,7 @@ func Redact(rawURL string) string {
 		}
 		return rawURL
 	}
+	rest = secretParam.ReplaceAllString(rest, "${1}xxxxx")
 	// A password may hold / and ?, written by hand and unescaped: hide up to the last @.
 	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
 		user, _, secret := strings.Cut(rest[:at], ":")
@@ -25,5 +26,5 @@ func Redact(rawURL string) string {
 		}
 		rest = user + rest[at:]
 	}
-	return scheme + "://" + secretParam.ReplaceAllString(rest, "${1}xxxxx")
+	return scheme + "://" + rest
 }
