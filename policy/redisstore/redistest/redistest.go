@@ -6,6 +6,7 @@
 package redistest
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -127,6 +129,26 @@ func (s *Server) start() error {
 }
 
 func tail(b []byte) []byte { return b[max(0, len(b)-2000):] }
+
+// Do sends one command, as an operator with redis-cli would, and returns the first line of the answer.
+func (s *Server) Do(words ...string) string {
+	s.tb.Helper()
+	c, err := net.DialTimeout("tcp", s.Addr(), time.Second)
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(10 * time.Second))
+	fmt.Fprintf(c, "*%d\r\n", len(words))
+	for _, w := range words {
+		fmt.Fprintf(c, "$%d\r\n%s\r\n", len(w), w)
+	}
+	line, err := bufio.NewReader(c).ReadString('\n')
+	if err != nil {
+		s.tb.Fatalf("%v: %v", words, err)
+	}
+	return strings.TrimSpace(line)
+}
 
 // answers: a PING is answered with PONG, which is not so while it loads.
 func (s *Server) answers() bool {
