@@ -58,7 +58,7 @@ func (a *app) drain(ctx context.Context, name string, wait time.Duration) error 
 		return show
 	}
 	return join(show, &failure{exit: exitDraining, code: "draining", retryable: true,
-		err: fmt.Errorf("%s drains, but %s are still up after %s", name, plural(left, "call"), wait), next: []string{"hotcut edges drain " + name + " --wait 1h"}})
+		err: fmt.Errorf("%s drains, with %s still up after %s", name, plural(left, "call"), wait), next: []string{"hotcut edges drain " + name + " --wait 1h"}})
 }
 
 // awaitEmpty counts an edge's calls until there are none or the wait is over. An edge that goes away has ended its

@@ -59,6 +59,8 @@ func judge(err error) *failure {
 	switch {
 	case errors.Is(err, policy.ErrConflict):
 		return &failure{exit: exitConflict, code: "conflict", retryable: true, err: err, next: []string{"hotcut history"}}
+	case errors.Is(err, policy.ErrUnknownOutcome):
+		return &failure{exit: exitStore, code: "unknown_outcome", retryable: true, err: err, next: []string{"hotcut history"}}
 	case errors.Is(err, policy.ErrForked):
 		return &failure{exit: exitError, code: "forked", err: err, next: []string{"hotcut edges"}}
 	case errors.Is(err, policy.ErrNoPolicy):

@@ -102,7 +102,9 @@ func (a *app) explainCall(ctx context.Context, callID string) error {
 func latest(records []callrecord.Record) []callrecord.Record {
 	var out []callrecord.Record
 	for _, r := range records {
-		same := func(o callrecord.Record) bool { return o.Start == r.Start && o.Method == r.Method && o.Source == r.Source }
+		same := func(o callrecord.Record) bool {
+			return o.Start == r.Start && o.Method == r.Method && o.Source == r.Source
+		}
 		if i := slices.IndexFunc(out, same); i >= 0 {
 			out[i] = r
 			continue
