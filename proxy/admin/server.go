@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"strings"
@@ -84,9 +85,8 @@ func (s *Server) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	if s.unix != nil {
 		routes := s.b.commands()
-		for path, r := range s.b.probes() {
-			routes[path] = r
-		}
+		maps.Copy(routes, s.b.probes())
+		maps.Copy(routes, profiles())
 		g.Go(func() error { return s.serve(ctx, s.unix, routes) })
 	}
 	if s.tcp != nil {
