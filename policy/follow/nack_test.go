@@ -43,6 +43,7 @@ func redisStore(t *testing.T, m *miniredis.Miniredis) (*redisstore.Store, *redis
 // A record that chains and does not validate (another build wrote it, or a hand) is nacked by its rev; those before it
 // are taken.
 func TestNack(t *testing.T) {
+	t.Parallel()
 	m := miniredis.RunT(t)
 	s, raw := redisStore(t, m)
 	state := t.TempDir()
@@ -75,6 +76,7 @@ func TestNack(t *testing.T) {
 
 // What chains and validates but has another root than the head says is not what was committed.
 func TestRootDiffers(t *testing.T) {
+	t.Parallel()
 	m := miniredis.RunT(t)
 	s, raw := redisStore(t, m)
 	storetest.Seed(t, s, 1)
@@ -92,6 +94,7 @@ func TestRootDiffers(t *testing.T) {
 
 // Redis goes, and comes back with what it had: the follower finds it again by itself.
 func TestRedisAway(t *testing.T) {
+	t.Parallel()
 	m := miniredis.RunT(t)
 	s, _ := redisStore(t, m)
 	storetest.Seed(t, s, 1)

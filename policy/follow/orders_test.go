@@ -102,6 +102,7 @@ func TestHandWrittenOrders(t *testing.T) {
 
 // With a store that takes connections and never answers, nothing that calls or operators need may wait.
 func TestHangingStore(t *testing.T) {
+	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -28,6 +28,7 @@ type Server struct {
 	bin  string
 	dir  string
 	port int
+	conf string // text of a configuration file; "": none
 	args []string
 
 	mu   sync.Mutex // guards proc
@@ -49,6 +50,19 @@ func Persist() Option { return Args("--appendonly", "yes", "--appendfsync", "alw
 func Args(args ...string) Option {
 	return func(s *Server) { s.args = append(s.args, args...) }
 }
+
+// Sentinel makes the server a Sentinel that watches a master under a name, alone enough to declare it down after a
+// second.
+func Sentinel(name string, master *Server) Option {
+	return func(s *Server) {
+		s.conf = fmt.Sprintf("sentinel monitor %[1]s 127.0.0.1 %[2]d 1\nsentinel down-after-milliseconds %[1]s 1000\nsentinel failover-timeout %[1]s 5000\n",
+			name, master.port)
+		s.args = []string{"--sentinel"}
+	}
+}
+
+// Cluster makes the server a Cluster of one node that serves every slot.
+func Cluster() Option { return Args("--cluster-enabled", "yes") }
 
 // Start starts a server and waits until it answers. Without Persist it forgets everything when it stops.
 func Start(tb testing.TB, opts ...Option) *Server {
@@ -99,6 +113,13 @@ func (s *Server) URL() string { return "redis://" + s.Addr() + "/0" }
 func (s *Server) start() error {
 	log := filepath.Join(s.dir, "redis.log")
 	args := append([]string{"--bind", "127.0.0.1", "--port", strconv.Itoa(s.port), "--dir", s.dir, "--logfile", log}, s.args...)
+	if s.conf != "" {
+		file := filepath.Join(s.dir, "redis.conf")
+		if err := os.WriteFile(file, []byte(s.conf), 0o600); err != nil {
+			return err
+		}
+		args = append([]string{file}, args...)
+	}
 	cmd := exec.Command(s.bin, args...)
 	// A test binary that is killed takes its server with it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

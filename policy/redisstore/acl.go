@@ -1,0 +1,12 @@
+package redisstore
+
+// EdgeRules are the words of ACL SETUSER for the Redis user of edges: it reads a namespace and writes only its roster.
+// They go behind `ACL SETUSER edge on >PASSWORD`.
+func EdgeRules(ns string) []string {
+	k := keys("{hotcut:" + ns + "}:")
+	return []string{
+		"resetkeys", "%R~" + string(k) + "*", "~" + k.nodes(),
+		"-@all", "+@read", "+@connection", "+hset", "+evalsha", "+eval", "+script|load", "+time",
+		"-@dangerous", "+role", "+wait",
+	}
+}
