@@ -139,7 +139,8 @@ func TestFollows(t *testing.T) {
 
 func TestStates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		dir, state := filepath.Join(t.TempDir(), "store"), t.TempDir()
+		dir, state := t.TempDir(), t.TempDir()
+		manifest := filepath.Join(dir, "MANIFEST")
 		s := fileStore(t, dir)
 		storetest.Seed(t, s, 1)
 		e := startEdge(t, s, state)
@@ -147,7 +148,7 @@ func TestStates(t *testing.T) {
 		until(t, "stored", func() bool { return e.State().Stored == 1 })
 
 		// The store is away: live for 5 s, then stale for ever.
-		if err := os.Rename(dir, dir+".away"); err != nil {
+		if err := os.Rename(manifest, manifest+".away"); err != nil {
 			t.Fatal(err)
 		}
 		e.untilAlarm(t, follow.AlarmEmptied)
@@ -163,9 +164,7 @@ func TestStates(t *testing.T) {
 		if n := e.State(); n.State != policy.Disk || n.Rev != 1 || n.Stored != 1 || e.Current() == nil {
 			t.Errorf("started without a store: %+v", n)
 		}
-		// Reports make the directory of an away store anew; it is not the store.
-		os.RemoveAll(dir)
-		if err := os.Rename(dir+".away", dir); err != nil {
+		if err := os.Rename(manifest+".away", manifest); err != nil {
 			t.Fatal(err)
 		}
 		until(t, "live again", func() bool { return e.State().State == policy.Live })
