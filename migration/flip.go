@@ -63,9 +63,17 @@ func shareOf(to FlipTo, before *policy.Tenant) (int, error) {
 func exceptions(t *policy.Tenant) string {
 	switch {
 	case len(t.Rules) == 0:
-		return fmt.Sprintf("%d assigned", len(t.Assigned))
+		return count(len(t.Assigned), "assigned user")
 	case len(t.Assigned) == 0:
-		return fmt.Sprintf("%d rules", len(t.Rules))
+		return count(len(t.Rules), "rule")
 	}
-	return fmt.Sprintf("%d assigned and %d rules", len(t.Assigned), len(t.Rules))
+	return count(len(t.Assigned), "assigned user") + " and " + count(len(t.Rules), "rule")
+}
+
+// count says how many: "1 rule", "2 rules".
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }

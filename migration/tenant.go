@@ -74,8 +74,8 @@ func Remove(id string, by Author) Goal {
 		}
 		p := &Plan{Change: at.change(policy.KindTenant, by)}
 		p.put(id, before, nil)
-		p.Warnings = append(p.Warnings, fmt.Sprintf("%d domains and %d numbers of %s become unknown and go to the default, %s",
-			len(before.Domains), len(before.Numbers), id, at.Snapshot.Globals().Default))
+		p.Warnings = append(p.Warnings, fmt.Sprintf("%s and %s of %s become unknown and go to the default, %s",
+			count(len(before.Domains), "domain"), count(len(before.Numbers), "number"), id, at.Snapshot.Globals().Default))
 		return p.finish(at)
 	}
 }
