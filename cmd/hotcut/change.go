@@ -108,7 +108,7 @@ func (a *app) makeFor(ctx context.Context, goal migration.Goal, rescue back, by 
 	}
 	out, err := e.Commit(ctx, goal, plan)
 	if err != nil {
-		return nil, err
+		return nil, conflictOf(err, plan)
 	}
 	late := a.follow(ctx, e, out)
 	return out, join(a.showOutcome(out, after), late)
@@ -121,6 +121,16 @@ func (a *app) plan(ctx context.Context, e *migration.Engine, goal migration.Goal
 		return e.PlanBack(ctx, goal, resync)
 	}
 	return e.Plan(ctx, goal)
+}
+
+// conflictOf points a conflict at the tenant that it is about.
+func conflictOf(err error, p *migration.Plan) error {
+	if !errors.Is(err, policy.ErrConflict) || len(p.Change.Tenants) != 1 {
+		return err
+	}
+	f := *judge(err)
+	f.next = []string{"hotcut history " + p.Change.Tenants[0].ID}
+	return &f
 }
 
 // follow waits for the edges, showing the progress of a wait that takes long.

@@ -49,6 +49,11 @@ func readRecords(name string) ([]migration.Fields, error) {
 	if err != nil {
 		return nil, err
 	}
+	return recordsOf(name, raw)
+}
+
+// recordsOf is readRecords of what a file holds.
+func recordsOf(name string, raw []byte) ([]migration.Fields, error) {
 	raw = bytes.TrimSpace(raw)
 	if len(raw) > 0 && raw[0] == '{' {
 		return jsonLines(name, raw)
@@ -58,6 +63,7 @@ func readRecords(name string) ([]migration.Fields, error) {
 		if err := yaml.Unmarshal(raw, &v); err != nil {
 			return nil, fmt.Errorf("%s is neither JSON, JSON lines nor YAML: %w", name, err)
 		}
+		var err error
 		if raw, err = json.Marshal(v); err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io/fs"
 
 	"github.com/hotcut/hotcut/migration"
 	"github.com/hotcut/hotcut/policy"
@@ -57,6 +58,8 @@ func judge(err error) *failure {
 		return f
 	}
 	switch {
+	case errors.Is(err, fs.ErrPermission), deniedByRedis(err):
+		return &failure{exit: exitDenied, code: "denied", err: err}
 	case errors.Is(err, policy.ErrConflict):
 		return &failure{exit: exitConflict, code: "conflict", retryable: true, err: err, next: []string{"hotcut history"}}
 	case errors.Is(err, policy.ErrUnknownOutcome):

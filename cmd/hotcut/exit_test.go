@@ -4,11 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"testing"
 
 	"github.com/hotcut/hotcut/migration"
 	"github.com/hotcut/hotcut/policy"
 )
+
+// redisReply is an error that Redis answered.
+type redisReply string
+
+func (r redisReply) Error() string { return string(r) }
+func (redisReply) RedisError()     {}
 
 // The numbers are written out: scripts of operators have them too.
 func TestExitCodesAreFrozen(t *testing.T) {
@@ -28,6 +35,10 @@ func TestExitCodesAreFrozen(t *testing.T) {
 		{context.DeadlineExceeded, 8, "unreachable"},
 		{&migration.UnknownError{Key: "k", Err: policy.ErrUnknownOutcome}, 8, "unknown_outcome"},
 		{fmt.Errorf("store: %w", policy.ErrUnknownOutcome), 8, "unknown_outcome"},
+		{fmt.Errorf("open: %w", fs.ErrPermission), 7, "denied"},
+		{fmt.Errorf("redis: %w", redisReply("NOPERM User edge has no permissions to run the 'evalsha' command")), 7, "denied"},
+		{redisReply("WRONGPASS invalid username-password pair"), 7, "denied"},
+		{redisReply("ERR syntax"), 1, "error"},
 		{policy.ErrNoPolicy, 1, "no_policy"},
 		{policy.ErrForked, 1, "forked"},
 		{policy.ErrTrimmed, 1, "trimmed"},

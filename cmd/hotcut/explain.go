@@ -168,7 +168,7 @@ func recordTable(w io.Writer, r toldRecord) {
 	} else {
 		parts = append(parts, "in progress")
 	}
-	if r.Ring > r.Start {
+	if r.Ring > 0 {
 		parts = append(parts, "ring "+migration.Ago(durationMs(r.Ring-r.Start)))
 	}
 	if r.Answer > 0 && r.End > r.Answer {

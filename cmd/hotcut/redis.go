@@ -31,3 +31,13 @@ func openRedis(raw string) (policy.Store, error) {
 	}
 	return redisstore.Open(context.Background(), u.String(), ns)
 }
+
+// deniedByRedis: the user of the URL may not do this, or is nobody that Redis knows.
+func deniedByRedis(err error) bool {
+	for _, p := range []string{"NOPERM", "NOAUTH", "WRONGPASS"} {
+		if redis.HasErrorPrefix(err, p) {
+			return true
+		}
+	}
+	return false
+}
