@@ -79,7 +79,7 @@ on every edge in time, 7 denied, 8 store unreachable, stale or outcome unknown, 
 	root.SetErr(a.err)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(err, "hotcut help"+pathOf(cmd)) })
 	f := root.PersistentFlags()
-	f.StringVar(&a.flags.store, "store", "", "URL of the policy store: redis://, rediss://, redis+sentinel://, redis+cluster://, file:///path")
+	f.StringVar(&a.flags.store, "store", "", "URL of the policy store: redis://, rediss://, redis+sentinel://, redis+cluster:// (?ns=NAME tells installations on one Redis apart), file:///path")
 	f.StringVarP(&a.flags.output, "output", "o", "", "table, json, yaml or jsonl (default table)")
 	f.StringVar(&a.flags.cliConfig, "cli-config", "", "the CLI's own file (default $XDG_CONFIG_HOME/hotcut/cli.yaml)")
 	f.BoolVar(&a.flags.noInput, "no-input", false, "ask nothing, even on a terminal")
