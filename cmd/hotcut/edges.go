@@ -130,22 +130,30 @@ func (a *app) edgeTable(w io.Writer, v *seen, rows []edgeRow) {
 	}
 }
 
+// targetWords counts the targets that take calls. One that does though it fails (half its pool is out already, or it is
+// the only one) is named as well: a platform whose only switch is dead must not read as well.
 func targetWords(targets []admin.TargetState) string {
 	if len(targets) == 0 {
 		return "-"
 	}
 	up := 0
-	var down []string
+	var down, failing []string
 	for _, t := range targets {
-		if t.Up {
-			up++
-		} else {
+		switch {
+		case !t.Up:
 			down = append(down, t.Name)
+			continue
+		case t.Reason != "":
+			failing = append(failing, t.Name)
 		}
+		up++
 	}
 	s := fmt.Sprintf("%d/%d up", up, len(targets))
 	if len(down) > 0 {
 		s += ", down: " + list(down, 3)
+	}
+	if len(failing) > 0 {
+		s += ", failing: " + list(failing, 3)
 	}
 	return s
 }

@@ -41,22 +41,33 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// rig is a small provider: Redis, two platforms, two edges, one tenant.
+// rig is a small provider: Redis, two platforms, some edges, one tenant.
 type rig struct {
-	t      *testing.T
-	dir    string
-	redis  *redistest.Server
-	edges  []*edge
-	legacy *sipp
-	core   *sipp
+	t     *testing.T
+	dir   string
+	redis *redistest.Server
+	edges []*edge
 }
 
+// site is the world that a rig's edges are configured for.
+type site struct {
+	// The targets of each platform, as address:port or address:port;transport=tcp. What runs there is the test's.
+	legacy, core []string
+	edges        int           // how many
+	probe        time.Duration // between two OPTIONS to a target; 0: the edge's default
+}
+
+// newRig has two edges and one target on each platform.
 func newRig(t *testing.T, legacy, core string) *rig {
+	return newRigFor(t, site{legacy: []string{legacy}, core: []string{core}, edges: 2})
+}
+
+func newRigFor(t *testing.T, w site) *rig {
 	r := &rig{t: t, dir: t.TempDir(), redis: redistest.Start(t)}
 	key := r.must("keys", "new")
 	r.write("keys", key)
-	for i := 1; i <= 2; i++ {
-		r.edges = append(r.edges, r.newEdge(fmt.Sprintf("edge-%d", i), legacy, core))
+	for i := range w.edges {
+		r.edges = append(r.edges, r.newEdge(fmt.Sprintf("edge-%d", i+1), w))
 	}
 	r.must("init")
 	r.must("tenant", "add", "acme", "--domain", "acme.example", "--yes")
@@ -130,19 +141,35 @@ keys: {{.Keys}}
 listen:
   - {name: out, side: outside, transport: udp, address: "{{.Outside}}"}
   - {name: in, side: inside, transport: udp, address: "{{.Inside}}"}
+  - {name: in-tcp, side: inside, transport: tcp, address: "{{.Inside}}"}
 platforms:
-  legacy: {targets: [{name: l1, uri: "sip:{{.Legacy}}"}], sources: ["{{.Legacy}}"]}
-  core: {targets: [{name: c1, uri: "sip:{{.Core}}"}], sources: ["{{.Core}}"]}
+  legacy: {targets: [{{.Legacy}}], sources: [{{.LegacySources}}]}
+  core: {targets: [{{.Core}}], sources: [{{.CoreSources}}]}
 admin: {socket: {{.Socket}}, metrics: ""}
 limits: {sourceRate: 10000, sourceBurst: 10000, exemptRate: 10000, exemptBurst: 10000}
-`))
+{{with .Probe}}timers: {probe: {{.}}}
+{{end}}`))
 
-func (r *rig) newEdge(name, legacy, core string) *edge {
+// listed writes targets as the edge's configuration has them (l1, l2 or c1, c2), and the sources that they stand for.
+func listed(letter string, targets []string) (list, sources string) {
+	var l, s []string
+	for i, to := range targets {
+		addr, _, _ := strings.Cut(to, ";")
+		l = append(l, fmt.Sprintf("{name: %s%d, uri: %q}", letter, i+1, "sip:"+to))
+		s = append(s, strconv.Quote(addr))
+	}
+	return strings.Join(l, ", "), strings.Join(s, ", ")
+}
+
+func (r *rig) newEdge(name string, w site) *edge {
 	e := &edge{r: r, name: name, socket: filepath.Join(r.dir, name+".sock"), outside: freeAddr(r.t), inside: freeAddr(r.t),
 		state: filepath.Join(r.dir, name)}
+	conf := map[string]any{"Name": name, "Store": r.redis.URL(), "State": e.state, "Keys": filepath.Join(r.dir, "keys"),
+		"Outside": e.outside, "Inside": e.inside, "Socket": e.socket, "Probe": w.probe}
+	conf["Legacy"], conf["LegacySources"] = listed("l", w.legacy)
+	conf["Core"], conf["CoreSources"] = listed("c", w.core)
 	var b bytes.Buffer
-	err := edgeConfig.Execute(&b, map[string]string{"Name": name, "Store": r.redis.URL(), "State": e.state, "Keys": filepath.Join(r.dir, "keys"),
-		"Outside": e.outside, "Inside": e.inside, "Legacy": legacy, "Core": core, "Socket": e.socket})
+	err := edgeConfig.Execute(&b, conf)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -233,13 +260,34 @@ func (e *edge) records() map[string]callrecord.Record {
 	return m
 }
 
+// ended waits for the record of a call that is over.
+func (e *edge) ended(callID string) callrecord.Record {
+	e.r.t.Helper()
+	var rec callrecord.Record
+	await(e.r.t, 5*time.Second, "the record of "+callID, func() bool {
+		rec = e.records()[callID]
+		return rec.End != 0
+	})
+	return rec
+}
+
+// freeAddr is a loopback address that nobody listens on, by UDP nor by TCP.
 func freeAddr(t testing.TB) string {
-	c, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 20 {
+		c, err := net.ListenPacket("udp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		addr := c.LocalAddr().String()
+		l, err := net.Listen("tcp", addr)
+		c.Close()
+		if err == nil {
+			l.Close()
+			return addr
+		}
 	}
-	defer c.Close()
-	return c.LocalAddr().String()
+	t.Fatal("no port is free by UDP and TCP")
+	return ""
 }
 
 func await(t testing.TB, limit time.Duration, what string, ok func() bool) {
