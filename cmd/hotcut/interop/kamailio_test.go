@@ -258,6 +258,50 @@ func TestKamailioEdgeKilledBeforeRinging(t *testing.T) {
 	}
 }
 
+// The edge dies while three calls ring, and another is started in its place: one is given up, one answered, one refused.
+// The new edge has no transaction of any; Kamailio must know each CANCEL and ACK for that of its INVITE.
+func TestKamailioEdgeKilledWhileRinging(t *testing.T) {
+	behind := newUA(t, "bob")
+	k := startKamailio(t, "legacy", "proxy.cfg", callee(behind.addr))
+	r := newRigFor(t, site{legacy: []string{k.addr}, core: []string{freeAddr(t)}, edges: 1})
+	e := r.edges[0]
+	phone := newUA(t, "alice")
+
+	var mine [3]*leg
+	var in [3]*message
+	for i := range mine {
+		mine[i] = phone.call(e.outside, alice, bob)
+		in[i] = behind.expectRequest("INVITE", mine[i].callID)
+		behind.answer(in[i], 180, "Ringing", "b", "")
+		phone.expectStatus(180, "INVITE", mine[i].callID)
+	}
+	e.kill()
+	e.start()
+
+	gone, taken, busy := mine[0], mine[1], mine[2]
+	gone.cancel()
+	phone.expectStatus(200, "CANCEL", gone.callID)
+	behind.answer(behind.expectRequest("CANCEL", gone.callID), 200, "OK", "b", "")
+	behind.answer(in[0], 487, "Request Terminated", "b", "")
+	gone.ackRefusal(phone.expectStatus(487, "INVITE", gone.callID))
+
+	behind.answer(in[1], 200, "OK", "b", "")
+	taken.answered(phone.expectStatus(200, "INVITE", taken.callID))
+	behind.expectRequest("ACK", taken.callID)
+	behind.answerTo("BYE", taken.callID)
+	taken.bye()
+
+	behind.answer(in[2], 486, "Busy Here", "b", "")
+	busy.ackRefusal(phone.expectStatus(486, "INVITE", busy.callID))
+
+	for l, want := range map[*leg]string{gone: "INVITE CANCEL ACK", taken: "INVITE ACK BYE", busy: "INVITE ACK"} {
+		await(t, 5*time.Second, "Kamailio to have served "+want, func() bool { return k.methods(l.callID) == want })
+	}
+	if n := behind.count(isInvite); n != 3 {
+		t.Errorf("the callee got %d INVITEs, want 3", n)
+	}
+}
+
 // Two Kamailios are the legacy pool. One dies: the edge and the CLI say which one is down, explain still answers, and
 // calls go to the other. Both die: half a pool is never taken out, but what is wrong is said. They come back.
 func TestKamailioDown(t *testing.T) {
