@@ -14,8 +14,9 @@ func (s *shard) ack(a *arrival, out *transport.Out) {
 			return
 		}
 	}
-	if a.m.MaxForwards == 0 {
-		return // an ACK is never answered
+	if a.m.MaxForwards == 0 || a.m.To.Tag.Empty() {
+		s.edge.drop(causeStrayAck) // an ACK is never answered; one for a 2xx names both ends, and no policy routes it
+		return
 	}
 	a.readRoutes(s)
 	var h hop
@@ -48,5 +49,5 @@ func (s *shard) hopAck(b *branch, resp *wire.Message, out *transport.Out) {
 		return
 	}
 	to := resp.Headers[resp.Find(wire.HTo)].Value.Of(resp.Raw)
-	out.End(b.peer, m.AppendHop(out.Begin(), "ACK", to, nil), b.tag())
+	out.End(b.peer, m.AppendHop(out.Begin(), "ACK", to, nil), uint64(b.callHash))
 }

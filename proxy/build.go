@@ -109,7 +109,7 @@ func transactionTimers(c *config.Config) transaction.Timers {
 	set := func(to *transaction.Timers) {
 		if c.Timers.T1 > 0 {
 			f := 64 * c.Timers.T1
-			to.T1, to.B, to.F, to.H, to.J, to.L, to.M = c.Timers.T1, f, f, f, f, f, f
+			to.T1, to.B, to.D, to.F, to.H, to.J, to.L, to.M = c.Timers.T1, f, f, f, f, f, f, f
 		}
 		if c.Timers.T2 > 0 {
 			to.T2 = c.Timers.T2

@@ -33,11 +33,17 @@ func (s *shard) cancel(a *arrival, out *transport.Out) {
 	}
 	r.cancelled = true
 	r.reasons = appendHeaders(nil, a.m, wire.HReason)
-	if b := r.current; b != nil && !b.over {
-		b.want = true
-		if b.ringing {
-			s.sendCancel(a.now, b, out)
-		}
+	s.cancelBranch(a.now, r.current, out)
+}
+
+// cancelBranch sends CANCEL where a 1xx has come, and elsewhere with the first.
+func (s *shard) cancelBranch(now int64, b *branch, out *transport.Out) {
+	if b == nil || b.over {
+		return
+	}
+	b.want = true
+	if b.ringing {
+		s.sendCancel(now, b, out)
 	}
 }
 
@@ -80,7 +86,7 @@ func (s *shard) forwardBare(a *arrival, h *hop, out *transport.Out) {
 
 // sendCancel starts the CANCEL of a branch that has answered with a 1xx.
 func (s *shard) sendCancel(now int64, b *branch, out *transport.Out) {
-	if b.canceller != nil || b.sent == nil || b.over {
+	if b.canceller != nil || b.sent == nil {
 		return
 	}
 	m := &s.again
@@ -93,7 +99,10 @@ func (s *shard) sendCancel(now int64, b *branch, out *transport.Out) {
 	c.client.Init(transaction.Client, b.peer.Proto != transport.UDP, &s.edge.timers, transaction.Time(now))
 	s.wheel.Set(&c.timer, c.client.Next())
 	b.canceller, b.want = c, false
-	out.End(b.peer, append(out.Begin(), c.sent...), b.tag())
+	out.End(b.peer, append(out.Begin(), c.sent...), uint64(b.callHash)) // its loss is not the INVITE's: no tag of the branch
+	if b.over {
+		return // given up long ago: only its keeping time runs
+	}
 	b.client.Step(transaction.SendCancel, transaction.Time(now))
 	s.wheel.Set(&b.timer, b.client.Next())
 }
@@ -101,7 +110,7 @@ func (s *shard) sendCancel(now int64, b *branch, out *transport.Out) {
 func (s *shard) stepCancel(now int64, c *cancelling, ev transaction.Event, out *transport.Out) {
 	do := c.client.Step(ev, transaction.Time(now))
 	if do&transaction.DoResend != 0 {
-		out.End(c.branch.peer, append(out.Begin(), c.sent...), c.branch.tag())
+		out.End(c.branch.peer, append(out.Begin(), c.sent...), uint64(c.branch.callHash))
 	}
 	if do&transaction.DoEnd != 0 {
 		s.wheel.Stop(&c.timer)
@@ -112,11 +121,8 @@ func (s *shard) stepCancel(now int64, c *cancelling, ev transaction.Event, out *
 
 // cancelOthers: one branch has answered; what else still runs for this request is cancelled.
 func (s *shard) cancelOthers(now int64, r *request, winner *branch, out *transport.Out) {
-	if b := r.current; b != nil && b != winner && !b.over {
-		b.want = true
-		if b.ringing {
-			s.sendCancel(now, b, out)
-		}
+	if r.current != winner {
+		s.cancelBranch(now, r.current, out)
 	}
 }
 

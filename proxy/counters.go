@@ -21,7 +21,7 @@ type counters struct {
 	failovers *metrics.Vec
 	stateless *metrics.Vec
 	expired   *metrics.Vec
-	framing   map[string]int // wire's faults by name: what the transport tells of streams
+	framing   map[string]int      // wire's faults by name: what the transport tells of streams
 	sip       *metrics.Signalling // RFC 6076
 }
 
@@ -148,11 +148,5 @@ func (e *Edge) callFailed(r *request, code int, now int64) {
 	e.count.sip.Session(int(r.hop.decision.Platform), code)
 	if !r.rang && code >= 400 && code != 401 && code != 407 {
 		e.count.sip.RequestDelay(int(r.hop.decision.Platform), false, time.Duration(now-r.began))
-	}
-}
-
-func (e *Edge) callEnded(d *dialog) {
-	if d.counted {
-		e.tenants.End(d.tenant)
 	}
 }

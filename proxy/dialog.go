@@ -33,7 +33,7 @@ type dialog struct {
 	seen     int64
 	state    dialogState
 	restored bool // from the file, after a restart
-	counted  bool // against the tenant's concurrent calls
+	counted  bool // against the tenant's concurrent calls; until closeDialog
 	record   *callrecord.Record
 	timer    transaction.Timer
 }
@@ -86,21 +86,42 @@ func (s *shard) openDialog(a *arrival, r *request) {
 		return
 	}
 	m, h := a.m, &r.hop
-	d := &dialog{key: dialogKey(m, true), callHash: r.callHash, callID: string(m.CallID.Of(m.Raw)), tenant: h.decision.Tenant,
+	key := dialogKey(m, true)
+	if old := s.dialogs[key]; old != nil {
+		if !old.restored {
+			// The same call once more, on its way through a proxying platform: it is listed and counted once, as it came in
+			// from outside.
+			if h.counted {
+				s.edge.tenants.End(h.decision.Tenant)
+			}
+			return
+		}
+		s.closeDialog(old)
+	}
+	d := &dialog{key: key, callHash: r.callHash, callID: string(m.CallID.Of(m.Raw)), tenant: h.decision.Tenant,
 		platform: h.decision.Platform, rev: h.decision.Rev, reason: h.decision.Reason, arg: h.decision.Arg,
 		from: partyName(m, m.From.URI), to: partyName(m, m.RequestURI), a: a.end(), b: h.to, since: a.now, seen: a.now, counted: h.counted}
 	d.timer.Owner = d
-	if old := s.dialogs[d.key]; old != nil { // a spiral or a retry with the same tag: the newer one stands for both
-		s.wheel.Stop(&old.timer)
-		s.edge.callEnded(old)
-	}
 	s.dialogs[d.key] = d
 	r.dialog = d
 }
 
+// closeDialog takes d out of the index, once.
+func (s *shard) closeDialog(d *dialog) {
+	if s.dialogs[d.key] != d {
+		return
+	}
+	s.wheel.Stop(&d.timer)
+	delete(s.dialogs, d.key)
+	s.edge.dialogFile.End(d.key)
+	if d.counted {
+		d.counted = false
+		s.edge.tenants.End(d.tenant)
+	}
+}
+
 func (s *shard) ringing(now int64, r *request, status int) {
-	d := r.dialog
-	if d.state == dialogTrying {
+	if d := r.dialog; d != nil && d.state == dialogTrying {
 		d.state = dialogRinging
 	}
 	if status < 180 || r.rang {
@@ -115,12 +136,21 @@ func (s *shard) ringing(now int64, r *request, status int) {
 
 // answered: a 2xx to an INVITE passed. The dialog lives until its BYE.
 func (s *shard) answered(now int64, r *request, b *branch, m *wire.Message) {
+	if r.hop.inDialog {
+		return
+	}
 	s.edge.ring.Mark(r.key, true, true)
+	if r.record != nil && r.record.Answer == 0 {
+		r.record.Answer, r.record.Code = now/1e6, m.Status
+		s.edge.records.Put(clone(r.record))
+		s.edge.callAnswered(r, m.Status, now)
+	}
 	d := r.dialog
-	if d == nil || d.state == dialogTalking {
+	if d == nil || d.state == dialogTalking || s.dialogs[d.key] != d { // not there: it failed before, and now another target answers
 		return
 	}
 	topo := r.topo
+	d.record = r.record
 	d.state, d.since, d.seen = dialogTalking, now, now
 	if b.target >= 0 {
 		d.target = topo.targets[b.target].name
@@ -129,12 +159,6 @@ func (s *shard) answered(now int64, r *request, b *branch, m *wire.Message) {
 	s.wheel.Set(&d.timer, transaction.Time(now).Add(dialogAge))
 	s.edge.dialogFile.Put(choice.Dialog{Key: d.key, CallID: d.callID, Tenant: d.tenant, Platform: uint8(d.platform),
 		Target: uint64(hash32(d.target)), Rev: d.rev, Since: now, Seen: now})
-	if r.record != nil {
-		r.record.Answer, r.record.Code = now/1e6, m.Status
-		d.record = r.record
-		s.edge.records.Put(clone(r.record))
-	}
-	s.edge.callAnswered(r, m.Status, now)
 }
 
 // finalSent: a final response went upstream (or, for a non-INVITE, none ever will).
@@ -150,9 +174,7 @@ func (s *shard) finalSent(now int64, r *request, code int) {
 	}
 	if code >= 300 {
 		if d := r.dialog; d != nil && d.state != dialogTalking && s.dialogs[d.key] == d {
-			s.wheel.Stop(&d.timer)
-			delete(s.dialogs, d.key)
-			s.edge.callEnded(d)
+			s.closeDialog(d)
 		}
 		if r.record != nil {
 			r.record.End, r.record.Code = now/1e6, code
@@ -170,9 +192,7 @@ func (s *shard) endDialog(now int64, r *request) {
 	if d == nil {
 		return
 	}
-	s.wheel.Stop(&d.timer)
-	delete(s.dialogs, d.key)
-	s.edge.callEnded(d)
+	s.closeDialog(d)
 	s.edge.count.sip.DisconnectDelay(int(d.platform), time.Duration(now-r.began))
 	s.edge.count.sip.Duration(int(d.platform), time.Duration(now-d.since))
 	rec := d.record
@@ -192,9 +212,7 @@ func (s *shard) dialogIdle(now int64, d *dialog) {
 		s.wheel.Set(&d.timer, transaction.Time(d.seen).Add(dialogAge))
 		return
 	}
-	delete(s.dialogs, d.key)
-	s.edge.dialogFile.End(d.key)
-	s.edge.callEnded(d)
+	s.closeDialog(d)
 	s.edge.count.expired.Add(0, 1)
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -45,7 +44,8 @@ type Edge struct {
 	cfg         *config.Config
 	opts        Options
 	log         *slog.Logger
-	seed        maphash.Seed
+	hash        func(callID []byte) uint32 // spreads Call-IDs over shards
+	inForce     func() *policy.Snapshot    // the policy; one atomic load
 	started     time.Time
 	limits      wire.Limits
 	timers      transaction.Timers
@@ -92,7 +92,7 @@ func New(o Options) (_ *Edge, err error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Edge{cfg: o.Config, opts: o, log: o.Log, seed: maphash.MakeSeed(), started: time.Now(), drained: make(chan struct{})}
+	e := &Edge{cfg: o.Config, opts: o, log: o.Log, hash: seededHash(), started: time.Now(), drained: make(chan struct{})}
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
 	}
@@ -114,10 +114,11 @@ func New(o Options) (_ *Edge, err error) {
 	e.topo.Store(buildTopology(o.Config, res, e, nil))
 	e.current.Store(o.Config)
 	e.setKeys(ring)
-	e.restoreDialogs()
+	e.restoreDialogs(time.Now().UnixNano())
 	if e.follower, err = e.newFollower(); err != nil {
 		return nil, err
 	}
+	e.inForce = e.follower.Current
 	if e.admin, err = admin.New(admin.Listen{Socket: o.Config.Admin.Socket, Metrics: o.Config.Admin.Metrics}, e.backend(), e.log); err != nil {
 		return nil, err
 	}
@@ -178,7 +179,7 @@ func (e *Edge) Addr(listener string) string {
 }
 
 // snapshot is the policy in force: one atomic load. nil: none yet.
-func (e *Edge) snapshot() *policy.Snapshot { return e.follower.Current() }
+func (e *Edge) snapshot() *policy.Snapshot { return e.inForce() }
 
 func (e *Edge) handler() transport.Handler {
 	return transport.Handler{
@@ -246,8 +247,7 @@ func (e *Edge) setKeys(ring config.KeyRing) {
 }
 
 // restoreDialogs reads the living calls of the process before this one back into the index.
-func (e *Edge) restoreDialogs() {
-	now := time.Now().UnixNano()
+func (e *Edge) restoreDialogs(now int64) {
 	for x := range e.dialogFile.All() {
 		if now-x.Seen > int64(dialogAge) {
 			e.dialogFile.End(x.Key)
@@ -298,7 +298,7 @@ func (e *Edge) panicked(p any, a *arrival) {
 	e.panics.Add(1)
 	e.drop(causePanic)
 	var raw []byte
-	if a.m != nil {
+	if a.m != nil { // nil: a timer's step, or a response's
 		raw = a.m.Raw
 	}
 	e.log.Error("a step panicked; the state of that Call-ID was dropped", "panic", fmt.Sprint(p), "message_hash", hash64(string(raw)),

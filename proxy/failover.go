@@ -61,6 +61,16 @@ func (s *shard) nextTarget(now int64, r *request, b *branch, why cause, out *tra
 	return true
 }
 
+// markTried notes that a target of the pool has had its turn.
+func (r *request) markTried(target int) {
+	for i, x := range r.hop.pool {
+		if x == target && i < 64 {
+			r.tried |= 1 << i
+		}
+	}
+}
+
+// triedAll: nobody is left to fail over to.
 func (r *request) triedAll() bool {
 	n := min(len(r.hop.pool), 64)
 	return r.tried == 1<<n-1
@@ -120,13 +130,18 @@ func (s *shard) endBranch(now int64, b *branch) {
 	s.dropBranch(b)
 }
 
+// dropBranch frees b. Its place in the tables may be a younger branch's already: a late duplicate of the same request.
 func (s *shard) dropBranch(b *branch) {
 	s.wheel.Stop(&b.timer)
 	if b.canceller != nil {
 		s.wheel.Stop(&b.canceller.timer)
 	}
-	delete(s.branches, b.id)
-	delete(s.streams, b.tag())
+	if s.branches[b.id] == b {
+		delete(s.branches, b.id)
+	}
+	if s.streams[b.tag()] == b {
+		delete(s.streams, b.tag())
+	}
 }
 
 // afterEnd: a target that we gave up for its silence speaks after all.
@@ -134,10 +149,10 @@ func (s *shard) afterEnd(now int64, b *branch, m *wire.Message, out *transport.O
 	switch {
 	case !m.CSeqIs("INVITE"):
 	case m.Status < 200:
-		b.over, b.ringing = false, true
+		b.ringing = true
 		s.sendCancel(now, b, out)
-		b.over = true
 	case m.Status < 300:
+		b.sent = nil // it has answered: no 1xx that was overtaken may cancel it now
 		s.answered(now, b.req, b, m)
 		s.cancelOthers(now, b.req, b, out)
 		s.up(now, b.req, m.Status, s.popVia(out.Begin(), m), out)

@@ -105,8 +105,9 @@ func (s *shard) launch(now int64, r *request, m *wire.Message, out *transport.Ou
 	b.id = s.branchOf(r.key, m, h.peer)
 	buf := s.rewrite(out.Begin(), m, r, topo, b.id)
 	b.sent = append(make([]byte, 0, len(buf)), buf...)
+	r.markTried(h.target)
 	t := &s.edge.timers
-	if h.target >= 0 {
+	if h.target >= 0 && !r.triedAll() { // the target's shorter Timer B is for fail-over: the last one may take its time
 		t = &topo.targets[h.target].timers
 	}
 	kind := transaction.Client
@@ -115,6 +116,9 @@ func (s *shard) launch(now int64, r *request, m *wire.Message, out *transport.Ou
 	}
 	b.client.Init(kind, h.peer.Proto != transport.UDP, t, transaction.Time(now))
 	s.wheel.Set(&b.timer, b.client.Next())
+	if old := s.branches[b.id]; old != nil { // the same request was here, and its server side has forgotten it
+		s.dropBranch(old)
+	}
 	s.branches[b.id] = b
 	if h.peer.Proto != transport.UDP {
 		s.streams[b.tag()] = b
@@ -122,11 +126,6 @@ func (s *shard) launch(now int64, r *request, m *wire.Message, out *transport.Ou
 	r.current = b
 	r.open++
 	if h.target >= 0 {
-		for i, x := range h.pool {
-			if x == h.target && i < 64 {
-				r.tried |= 1 << i
-			}
-		}
 		if r.invite && !h.inDialog {
 			x := &topo.targets[h.target]
 			s.edge.ring.Put(choice.Choice{Key: r.key, Platform: uint8(x.platform), Target: uint64(x.hash), Rev: h.decision.Rev,

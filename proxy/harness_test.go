@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"github.com/hotcut/hotcut/policy"
 	"github.com/hotcut/hotcut/policy/filestore"
 	"github.com/hotcut/hotcut/proxy/config"
+	"github.com/hotcut/hotcut/proxy/transport"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -192,7 +194,16 @@ func newPeer(t *testing.T) *peer {
 			}
 		}
 	}()
-	t.Cleanup(func() { c.Close(); <-done })
+	t.Cleanup(func() {
+		c.Close()
+		for {
+			select {
+			case <-p.got: // the reader may stand before a full channel
+			case <-done:
+				return
+			}
+		}
+	})
 	return p
 }
 
@@ -357,4 +368,31 @@ func (w *world) move2(id string, stage policy.Stage) {
 	after := before
 	after.Stage = stage
 	w.change(policy.KindFlip, &before, &after)
+}
+
+// hopAckOf makes an ACK one for a final response other than 2xx: it has the branch of its INVITE.
+func hopAckOf(ack string) string { return strings.Replace(ack, "-1a", "-1", 1) }
+
+func crlf(text string) []byte { return []byte(strings.ReplaceAll(text, "\n", "\r\n")) }
+
+// feed hands messages to the edge as if p had sent them to the outside listener, without a socket between: each has
+// been served when it returns, and what it made the edge send has left.
+func (w *world) feed(p *peer) func(raw []byte) {
+	out := w.edge.transport.NewOut()
+	from := transport.Peer{Proto: transport.UDP, Addr: netip.MustParseAddrPort(p.addr())}
+	return func(raw []byte) {
+		out.Step()
+		w.edge.message(time.Now().UnixNano(), from, raw, out)
+		out.Flush()
+	}
+}
+
+// silentBut fails if anything but repetitions of what begins so came.
+func (p *peer) silentBut(prefix string) {
+	p.t.Helper()
+	for len(p.got) > 0 {
+		if m := <-p.got; !strings.HasPrefix(m.text, prefix) {
+			p.t.Fatalf("got\n%s", m.text)
+		}
+	}
 }

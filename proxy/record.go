@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"strings"
+
 	"github.com/hotcut/hotcut/policy"
 	"github.com/hotcut/hotcut/proxy/callrecord"
 )
@@ -19,10 +21,11 @@ func (s *shard) newRecord(a *arrival, r *request) *callrecord.Record {
 		rec.Epoch = a.policy.Epoch()
 	}
 	if a.asked {
-		rec.FromE164, rec.ToE164 = string(a.trace.Caller()), string(a.trace.Called())
+		// What the policy names lies in the shard's scratch: a record outlives the step.
+		rec.FromE164, rec.ToE164 = strings.Clone(a.trace.Caller()), strings.Clone(a.trace.Called())
 		rec.Direction = a.query.Direction.String()
-		rec.Query = callrecord.Query{Direction: rec.Direction, Number: string(a.query.Number), Unit: string(append([]byte(nil), a.query.Unit...)),
-			Trunk: a.query.Trunk, Domain: string(append([]byte(nil), q.ToHost...)), Emergency: a.query.Emergency,
+		rec.Query = callrecord.Query{Direction: rec.Direction, Number: strings.Clone(a.query.Number), Unit: strings.Clone(a.query.Unit),
+			Trunk: a.query.Trunk, Domain: strings.Clone(q.ToHost), Emergency: a.query.Emergency,
 			Mirror: a.query.Mirror, Now: a.query.Now, Source: rec.Source}
 		if q.FromPlatform != policy.NoPlatform {
 			rec.Query.From = q.FromPlatform.String()

@@ -19,7 +19,7 @@ import (
 )
 
 func (s *shard) response(now int64, from transport.Peer, m *wire.Message, out *transport.Out) {
-	s.in.now = now
+	s.in.now, s.in.m = now, nil
 	_, id, ok := parseBranch(m.TopVia.Branch.Of(m.Raw))
 	if !ok {
 		s.edge.drop(causeStrayResponse)
@@ -124,7 +124,7 @@ func (s *shard) pass(now int64, b *branch, m *wire.Message, out *transport.Out) 
 		if b.given || r.final {
 			return
 		}
-		if r.dialog != nil && status > 100 {
+		if r.invite && !r.hop.inDialog && status > 100 {
 			s.edge.ring.Mark(r.key, true, false)
 			s.ringing(now, r, status)
 		}

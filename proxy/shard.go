@@ -33,6 +33,7 @@ type shard struct {
 	wheel    transaction.Wheel
 	size     atomic.Int64 // requests, for metrics
 	live     atomic.Int64 // dialogs
+	fired    uint32       // Call-ID hash of the timer that fires
 
 	// Scratch of one step.
 	in      arrival
@@ -55,7 +56,13 @@ func (s *shard) init(e *Edge, keys []signKey) {
 
 // callHash spreads Call-IDs over shards, pooled connections and rendezvous order. It is seeded per process, except
 // for the target order, which must be the same on every edge: see targetHash.
-func (e *Edge) callHash(callID []byte) uint32 { return uint32(maphash.Bytes(e.seed, callID)) }
+func (e *Edge) callHash(callID []byte) uint32 { return e.hash(callID) }
+
+// seededHash returns the hash of one process: nobody can aim Call-IDs at one shard.
+func seededHash() func([]byte) uint32 {
+	seed := maphash.MakeSeed()
+	return func(callID []byte) uint32 { return uint32(maphash.Bytes(seed, callID)) }
+}
 
 func (e *Edge) shardOf(callHash uint32) *shard { return &e.shards[callHash%shards] }
 
@@ -87,18 +94,21 @@ type reader struct{ m wire.Message }
 
 // unlock publishes the next deadline and ends a step. A panic in a step is a fault of ours: it costs the calls of that
 // Call-ID, never the edge; it is counted and logged, and fails every test.
+//
+// It must be deferred itself, not called by a deferred function: recover works nowhere else.
 func (s *shard) unlock(callHash uint32) {
 	if p := recover(); p != nil {
 		s.forgetCall(callHash)
 		s.edge.panicked(p, &s.in)
 	}
+	s.in.m = nil // the reader's, and soon another message
 	s.next.Store(int64(s.wheel.Next()))
 	s.size.Store(int64(len(s.requests)))
 	s.live.Store(int64(len(s.dialogs)))
 	s.mu.Unlock()
 }
 
-// forgetCall drops all state of one Call-ID hash after a panic.
+// forgetCall drops all state of one Call-ID hash after a panic. It trusts nothing that a half-done step may have left.
 func (s *shard) forgetCall(callHash uint32) {
 	for k, r := range s.requests {
 		if r.callHash == callHash {
@@ -107,16 +117,14 @@ func (s *shard) forgetCall(callHash uint32) {
 			delete(s.requests, k)
 		}
 	}
-	for k, b := range s.branches {
-		if b.req.callHash == callHash {
-			s.wheel.Stop(&b.timer)
-			delete(s.branches, k)
-			delete(s.streams, b.tag())
+	for _, b := range s.branches {
+		if b.callHash == callHash {
+			s.dropBranch(b)
 		}
 	}
-	for k, d := range s.dialogs {
+	for _, d := range s.dialogs {
 		if d.callHash == callHash {
-			delete(s.dialogs, k)
+			s.closeDialog(d)
 		}
 	}
 }
@@ -133,27 +141,36 @@ func (e *Edge) tick(now int64, out *transport.Out) {
 
 func (s *shard) expire(now int64, out *transport.Out) {
 	s.mu.Lock()
-	var current uint32
-	defer func() { s.unlock(current) }()
+	defer s.unlockTimers()
 	s.wheel.Advance(transaction.Time(now), func(t *transaction.Timer) {
 		switch o := t.Owner.(type) {
 		case *request:
-			current = o.callHash
+			s.fired = o.callHash
 			s.stepServer(now, o, transaction.TimerFired, out)
 		case *trying:
-			current = o.callHash
+			s.fired = o.callHash
 			s.sendTrying(now, (*request)(o), out)
 		case *branch:
-			current = o.req.callHash
+			s.fired = o.callHash
 			s.stepClient(now, o, transaction.TimerFired, nil, out)
 		case *cancelling:
-			current = o.branch.req.callHash
+			s.fired = o.branch.callHash
 			s.stepCancel(now, o, transaction.TimerFired, out)
 		case *dialog:
-			current = o.callHash
+			s.fired = o.callHash
 			s.dialogIdle(now, o)
 		}
 	})
+}
+
+// unlockTimers is unlock for the timers: whose was under way is known only afterwards. What else was due fires with the
+// next tick.
+func (s *shard) unlockTimers() {
+	if p := recover(); p != nil {
+		s.forgetCall(s.fired)
+		s.edge.panicked(p, &s.in)
+	}
+	s.unlock(s.fired)
 }
 
 // failed is told by the transport that a message sent over a stream will not arrive.
@@ -184,7 +201,7 @@ func (e *Edge) unreachable(now int64, _ uint16, _ netipAddrPort, datagram []byte
 	s := e.shardOf(h)
 	s.mu.Lock()
 	defer s.unlock(h)
-	if b := s.branches[id]; b != nil && m.Is("CANCEL") == false && m.Is("ACK") == false {
+	if b := s.branches[id]; b != nil && !m.Is("CANCEL") && !m.Is("ACK") {
 		s.stepClient(now, b, transaction.TransportError, nil, out)
 	}
 }
