@@ -91,7 +91,7 @@ func (e *Edge) refuse(now int64, from transport.Peer, m *wire.Message, fault wir
 	}
 	a.answersTo()
 	m.Stamped(from.Addr, a.who.forceRport())
-	a.key = s.seal.upstreamKey(s.seal.keys[0].mac, m, &m.TopVia, class(m), a.replyKey[:], a.lst.hash)
+	a.name(s)
 	resp := m.AppendResponse(out.Begin(), fault.Code(), phrase(fault.Code()), s.toTag(a.key), nil)
 	e.sendOwn(a, resp, out)
 }

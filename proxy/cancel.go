@@ -51,7 +51,7 @@ func (s *shard) cancelBranch(now int64, b *branch, out *transport.Out) {
 // function of the message, so the CANCEL is forwarded as it would have been.
 func (s *shard) cancelByRing(a *arrival, out *transport.Out) bool {
 	c, ok := s.edge.ring.Get(a.key, a.now)
-	if !ok {
+	if !ok || a.m.MaxForwards == 0 {
 		return false
 	}
 	var h hop
@@ -79,9 +79,8 @@ func (s *shard) ringHop(a *arrival, c choice.Choice, h *hop) bool {
 // forwardBare forwards a request without a transaction: an ACK, or a CANCEL or hop ACK after a restart. Its branch is
 // the one that a transaction would have had.
 func (s *shard) forwardBare(a *arrival, h *hop, out *transport.Out) {
-	r := request{key: a.key, callHash: a.callHash, listener: a.from.Listener, who: a.who, reply: a.reply, src: a.from.Addr, topo: a.topo, hop: *h}
-	id := s.branchOf(a.key, a.m, h.peer)
-	out.End(h.peer, s.rewrite(out.Begin(), a.m, &r, a.topo, id), uint64(a.callHash))
+	r := request{key: a.key, signer: a.signer, callHash: a.callHash, listener: a.from.Listener, who: a.who, reply: a.reply, src: a.from.Addr, topo: a.topo, hop: *h}
+	out.End(h.peer, s.rewrite(out.Begin(), a.m, &r, a.topo, s.branchOf(&r, a.m)), uint64(a.callHash))
 }
 
 // sendCancel starts the CANCEL of a branch that has answered with a 1xx.

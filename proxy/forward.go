@@ -18,6 +18,7 @@ type timers = transaction.Timers
 // request is one server transaction and its response context (RFC 3261 section 16.7).
 type request struct {
 	key      choice.Key
+	signer   uint16 // tag of the token key that named it
 	callHash uint32
 	invite   bool
 	server   transaction.Machine
@@ -73,7 +74,7 @@ func (b *branch) tag() uint64 {
 
 func (s *shard) newRequest(a *arrival, h *hop) *request {
 	r := &request{
-		key: a.key, callHash: a.callHash, invite: a.m.Is("INVITE"), listener: a.from.Listener, who: a.who,
+		key: a.key, signer: a.signer, callHash: a.callHash, invite: a.m.Is("INVITE"), listener: a.from.Listener, who: a.who,
 		reply: a.reply, src: a.from.Addr, topo: a.topo, hop: *h, began: a.now,
 	}
 	r.raw = append(make([]byte, 0, len(a.m.Raw)), a.m.Raw...)
@@ -102,7 +103,7 @@ func (s *shard) launch(now int64, r *request, m *wire.Message, out *transport.Ou
 	topo := r.topo
 	b := &branch{req: r, callHash: r.callHash, peer: h.peer, target: h.target}
 	b.timer.Owner = b
-	b.id = s.branchOf(r.key, m, h.peer)
+	b.id = s.branchOf(r, m)
 	buf := s.rewrite(out.Begin(), m, r, topo, b.id)
 	b.sent = append(make([]byte, 0, len(buf)), buf...)
 	r.markTried(h.target)
@@ -138,12 +139,13 @@ func (s *shard) launch(now int64, r *request, m *wire.Message, out *transport.Ou
 	out.End(h.peer, buf, b.tag())
 }
 
-func (s *shard) branchOf(key choice.Key, m *wire.Message, to transport.Peer) branchID {
+func (s *shard) branchOf(r *request, m *wire.Message) branchID {
 	var next [19]byte
+	to := r.hop.peer
 	k := addressKey(to.Addr.Addr(), to.Addr.Port())
 	copy(next[:], k[:])
 	next[18] = byte(to.Proto)
-	return s.seal.branch(s.seal.keys[0].mac, key, m.TopVia.Host.Of(m.Raw), next[:])
+	return s.seal.branch(s.seal.signer(r.signer).mac, r.key, m.TopVia.Host.Of(m.Raw), next[:])
 }
 
 // rewrite splices what we own into the request: Via, Record-Route or Path, Max-Forwards, the Routes we pop, and the
@@ -155,7 +157,7 @@ func (s *shard) rewrite(dst []byte, m *wire.Message, r *request, topo *topology,
 	sp.Reset(m)
 
 	m.AppendReceived(sp, r.src, r.who.forceRport())
-	branch := appendBranch(s.scratch[0][:0], s.seal.keys[0].tag, id)
+	branch := appendBranch(s.scratch[0][:0], s.seal.signer(r.signer).tag, id)
 	head := wire.AppendVia(s.scratch[1][:0], outL.proto.Token(), outL.sentBy, branch, loopParam(s.scratch[2][:0], m, r.listener))
 	head = s.appendRoutes(head, m, r, topo, in, outL)
 	sp.Insert(m.Headers[m.Find(wire.HVia)].Line.Start, head)

@@ -130,7 +130,8 @@ func (w *world) await(ok func() bool, format string, args ...any) {
 func (w *world) start() *world {
 	w.t.Helper()
 	cfg := w.cfg
-	e, err := New(Options{Config: &cfg, Store: w.store, Build: "test", PoisonBuffers: true})
+	e, err := New(Options{Config: &cfg, Store: w.store, Build: "test", PoisonBuffers: true,
+		Reload: func() (*config.Config, error) { c := w.cfg; return &c, nil }})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -55,7 +55,8 @@ const (
 	endTrunk
 )
 
-var tokenCode = base64.RawURLEncoding // every character of it is allowed unescaped in a SIP user part
+// Every character of it is allowed unescaped in a SIP user part. Strict: one token has one spelling.
+var tokenCode = base64.RawURLEncoding.Strict()
 
 // appendFields writes the pin's fields; what follows them in a token is the MAC.
 func (p *pin) appendFields(b []byte, key uint16) []byte {
@@ -96,6 +97,19 @@ func (e *end) append(b []byte) []byte {
 		b = binary.BigEndian.AppendUint32(b, e.name)
 	}
 	return b
+}
+
+// known tells whether all of p's values have a meaning here: a newer edge may seal what this one can not follow.
+func (p *pin) known() bool {
+	switch {
+	case p.platform > policy.Core || p.a.platform > policy.Core || p.b.platform > policy.Core:
+		return false
+	case p.a.proto > transport.TCP || p.b.proto > transport.TCP:
+		return false
+	case p.kind == tokenFlow:
+		return p.a.kind == endFlow && p.b.kind == endNone
+	}
+	return p.kind == tokenDialog && p.a.kind != endNone && p.b.kind != endNone
 }
 
 // fields is a cursor over a token's bytes; short is set once and for all when they run out.
@@ -178,5 +192,5 @@ func (p *pin) decodeFields(b []byte) (key uint16, ok bool) {
 	f.b = f.b[n:]
 	p.a = f.end()
 	p.b = f.end()
-	return key, !f.short && len(f.b) == 0 && (p.kind == tokenDialog || p.kind == tokenFlow)
+	return key, !f.short && len(f.b) == 0 && p.known()
 }

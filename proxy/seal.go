@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"hash"
 	"hash/fnv"
+	"strings"
 	"unsafe"
 
 	"github.com/hotcut/hotcut/proxy/choice"
@@ -43,13 +44,14 @@ type signKey struct {
 	secret []byte
 }
 
-func (s *sealer) key(tag uint16) hash.Hash {
+// signer is the key that named a request's transaction, or, when a reload has taken it away, the one that signs now.
+func (s *sealer) signer(tag uint16) *sealKey {
 	for i := range s.keys {
 		if s.keys[i].tag == tag {
-			return s.keys[i].mac
+			return &s.keys[i]
 		}
 	}
-	return nil
+	return &s.keys[0]
 }
 
 // appendToken appends p sealed for a dialog (Call-ID and the initiator's tag) or, for a flow, for nobody in
@@ -90,18 +92,21 @@ func (s *sealer) open(p *pin, token, callID, fromTag, toTag []byte) (towardsB, o
 	if !ok {
 		return false, false
 	}
-	h := s.key(tag)
-	if h == nil {
-		return false, false
-	}
-	if p.kind == tokenFlow {
-		return false, subtle.ConstantTimeCompare(s.mac(h, fields, nil, nil), mac) == 1
-	}
-	if subtle.ConstantTimeCompare(s.mac(h, fields, callID, fromTag), mac) == 1 {
-		return true, true
-	}
-	if len(toTag) > 0 && subtle.ConstantTimeCompare(s.mac(h, fields, callID, toTag), mac) == 1 {
-		return false, true
+	for i := range s.keys { // the ids of two keys may share a tag
+		if s.keys[i].tag != tag {
+			continue
+		}
+		h := s.keys[i].mac
+		switch {
+		case p.kind == tokenFlow:
+			if subtle.ConstantTimeCompare(s.mac(h, fields, nil, nil), mac) == 1 {
+				return false, true
+			}
+		case subtle.ConstantTimeCompare(s.mac(h, fields, callID, fromTag), mac) == 1:
+			return true, true
+		case len(toTag) > 0 && subtle.ConstantTimeCompare(s.mac(h, fields, callID, toTag), mac) == 1:
+			return false, true
+		}
 	}
 	return false, false
 }
@@ -199,7 +204,8 @@ func parseBranch(b []byte) (key uint16, id branchID, ok bool) {
 		up[i] = c
 	}
 	n, err := branchCode.Decode(id[:], up[:])
-	return key, id, err == nil && n == len(id)
+	const last = "048CGKOS" // the 26th character carries three bits: it has no other spelling
+	return key, id, err == nil && n == len(id) && strings.IndexByte(last, up[25]) >= 0
 }
 
 func lower(b []byte) {

@@ -30,7 +30,7 @@ func (s *shard) serve(now int64, from transport.Peer, m *wire.Message, callHash 
 	}
 	a.answersTo()
 	m.Stamped(from.Addr, a.who.forceRport())
-	a.key = s.seal.upstreamKey(s.seal.keys[0].mac, m, &m.TopVia, class(m), a.replyKey[:], a.lst.hash)
+	a.name(s)
 	switch {
 	case m.Is("ACK"):
 		s.ack(a, out)

@@ -24,6 +24,7 @@ type arrival struct {
 	reply    transport.Peer // where answers go (RFC 3261 section 18.2.2, RFC 3581)
 	replyKey [18]byte
 	key      choice.Key
+	signer   uint16 // tag of the key that named it
 
 	// Routes: our own are popped; what then stands first is next.
 	popped   int
@@ -151,6 +152,25 @@ func (a *arrival) answersTo() {
 		}
 	}
 	a.replyKey = addressKey(a.from.Addr.Addr(), port)
+}
+
+// name gives the request the key of its transaction. Rotation of the token keys renames what comes after it; what is
+// under way, here or in the ring, keeps the name that it got.
+func (a *arrival) name(s *shard) {
+	for i := range s.seal.keys {
+		k := &s.seal.keys[i]
+		key := s.seal.upstreamKey(k.mac, a.m, &a.m.TopVia, class(a.m), a.replyKey[:], a.lst.hash)
+		known := len(s.seal.keys) == 1 || s.requests[key] != nil
+		if !known {
+			_, known = s.edge.ring.Get(key, a.now)
+		}
+		if i == 0 || known {
+			a.key, a.signer = key, k.tag
+		}
+		if known {
+			return
+		}
+	}
 }
 
 func addressKey(ip netip.Addr, port uint16) (k [18]byte) {
