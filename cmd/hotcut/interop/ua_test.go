@@ -316,8 +316,6 @@ func (m *message) method() string {
 	return method
 }
 
-func (m *message) uri() string { return strings.Fields(m.start + "  x x")[1] }
-
 // status is 0 for a request.
 func (m *message) status() int {
 	if m.method() != "" || len(m.start) < 11 {
