@@ -41,6 +41,8 @@ type request struct {
 
 	began     int64  // unix ns
 	rang      bool   // a 18x went upstream
+	own       bool   // the final response is ours
+	repeats   uint8  // of the final response, by Timer G
 	final     bool   // a final response went upstream
 	cancelled bool   // by its sender
 	reasons   []byte // Reason header lines of the CANCEL
@@ -62,6 +64,7 @@ type branch struct {
 	sent      []byte // the request as it left; nil once a 2xx has passed
 	canceller *cancelling
 	ringing   bool // a 1xx came, 100 included: CANCEL may follow
+	rang      bool // a 1xx above 100 came: it is no longer for another target
 	want      bool // CANCEL is to be sent with the first 1xx
 	given     bool // abandoned for another target: CANCEL on its first 1xx, its 2xx still goes up
 	over      bool // its machine has ended; kept for what may still come
@@ -108,7 +111,7 @@ func (s *shard) launch(now int64, r *request, m *wire.Message, out *transport.Ou
 	b.sent = append(make([]byte, 0, len(buf)), buf...)
 	r.markTried(h.target)
 	t := &s.edge.timers
-	if h.target >= 0 && !r.triedAll() { // the target's shorter Timer B is for fail-over: the last one may take its time
+	if !r.triedAll() && r.maySwitch(true, m.Method.Of(m.Raw)) { // the target's shorter Timer B is for fail-over: the last one may take its time
 		t = &topo.targets[h.target].timers
 	}
 	kind := transaction.Client
@@ -160,7 +163,9 @@ func (s *shard) rewrite(dst []byte, m *wire.Message, r *request, topo *topology,
 	branch := appendBranch(s.scratch[0][:0], s.seal.signer(r.signer).tag, id)
 	head := wire.AppendVia(s.scratch[1][:0], outL.proto.Token(), outL.sentBy, branch, loopParam(s.scratch[2][:0], m, r.listener))
 	head = s.appendRoutes(head, m, r, topo, in, outL)
-	sp.Insert(m.Headers[m.Find(wire.HVia)].Line.Start, head)
+	// Above every header, not just above the Vias: a peer may write its Record-Route or Path before its Via, and ours goes
+	// before those that are there (RFC 3261 section 16.6 item 4).
+	sp.Insert(m.Headers[0].Line.Start, head)
 	s.scratch[0], s.scratch[1] = branch, head
 
 	hops := 70
@@ -174,7 +179,8 @@ func (s *shard) rewrite(dst []byte, m *wire.Message, r *request, topo *topology,
 		sp.AddContentLength() // a datagram may do without, a stream may not
 	}
 	s.popRoutes(sp, m, h, topo)
-	strip(sp, m, &r.who, h)
+	inside := r.who.kind == partyPlatform || r.who.kind == partyEdge
+	strip(sp, m, voice{trusted: r.who.trusted(h), inside: inside, toForeign: h.foreign})
 	return sp.AppendTo(dst)
 }
 
@@ -186,7 +192,7 @@ func (s *shard) appendRoutes(dst []byte, m *wire.Message, r *request, topo *topo
 	case h.toPeer: // no second pin: the edge that owns the flow reads this one
 		dst = append(append(append(dst, "Route: <sip:"...), h.sealed...), '@')
 		return append(h.peer.Addr.AppendTo(dst), ";lr>\r\n"...)
-	case r.who.kind == partyEdge || m.Is("ACK") || m.Is("CANCEL"):
+	case r.who.kind == partyEdge && !h.seal || m.Is("ACK") || m.Is("CANCEL"):
 		return dst
 	case h.inDialog && len(h.sealed) > 0:
 		token = h.sealed
@@ -247,17 +253,31 @@ func (s *shard) popRoutes(sp *wire.Splice, m *wire.Message, h *hop, topo *topolo
 // the caller when DoSend comes back.
 func (s *shard) stepServer(now int64, r *request, ev transaction.Event, out *transport.Out) transaction.Do {
 	do := r.server.Step(ev, transaction.Time(now))
-	if do&transaction.DoResend != 0 && r.last != nil {
+	if do&transaction.DoResend != 0 && r.last != nil && r.mayRepeat(ev) {
 		out.End(r.reply, append(out.Begin(), r.last...), uint64(r.callHash))
 	}
 	if do&transaction.DoEnd != 0 {
 		s.wheel.Stop(&r.timer)
 		s.wheel.Stop(&r.trying)
 		delete(s.requests, r.key)
+		if !r.final { // nobody answered, and nobody waits any more
+			r.final, r.raw = true, nil
+			s.finalSent(now, r, 408)
+		}
 	} else {
 		s.wheel.Set(&r.timer, r.server.Next())
 	}
 	return do
+}
+
+// mayRepeat bounds what a source that may be forged can make us send: a final response goes to it three times on our
+// own account, one that is ours once. What it asks for again it gets again.
+func (r *request) mayRepeat(ev transaction.Event) bool {
+	if ev != transaction.TimerFired || r.reply.Proto != transport.UDP || r.who.configured() {
+		return true
+	}
+	r.repeats++
+	return !r.own && r.repeats <= 2
 }
 
 // up sends a response upstream through the server transaction.
@@ -298,6 +318,7 @@ func (s *shard) answer(now int64, r *request, code int, out *transport.Out) {
 		return // it was accepted once; it can not happen
 	}
 	m.Stamped(r.src, r.who.forceRport())
+	r.own = true
 	resp := m.AppendResponse(out.Begin(), code, phrase(code), s.toTag(r.key), nil)
 	s.up(now, r, code, resp, out)
 }

@@ -190,18 +190,29 @@ func (e *Edge) unreachable(now int64, _ uint16, _ netipAddrPort, datagram []byte
 	defer e.readers.Put(sc)
 	m := &sc.m
 	m.Scan(datagram, &e.limits) // cut or not: what it found is enough
-	if !m.Request || !m.Answerable {
+	if !m.Request || m.TopVia.Branch.Empty() || m.Is("CANCEL") || m.Is("ACK") {
 		return
 	}
 	_, id, ok := parseBranch(m.TopVia.Branch.Of(datagram))
 	if !ok {
 		return
 	}
-	h := e.callHash(m.CallID.Of(datagram))
-	s := e.shardOf(h)
-	s.mu.Lock()
-	defer s.unlock(h)
-	if b := s.branches[id]; b != nil && !m.Is("CANCEL") && !m.Is("ACK") {
-		s.stepClient(now, b, transaction.TransportError, nil, out)
+	// Linux quotes some 520 bytes: with our Record-Routes above it, the Call-ID is rarely among them.
+	for i := range e.shards {
+		if e.shards[i].unreachable(now, id, out) {
+			return
+		}
 	}
+}
+
+func (s *shard) unreachable(now int64, id branchID, out *transport.Out) bool {
+	s.mu.Lock()
+	b := s.branches[id]
+	if b == nil {
+		s.mu.Unlock()
+		return false
+	}
+	defer s.unlock(b.callHash)
+	s.stepClient(now, b, transaction.TransportError, nil, out)
+	return true
 }

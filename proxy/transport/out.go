@@ -24,9 +24,10 @@ const (
 // one step: one call of the handler, or what lies between two calls of Step or Flush.
 type Out struct {
 	t       *Transport
-	lane    int        // which of a listener's sockets this Out sends by
-	arena   []byte     // the pending datagrams, back to back
-	pending []datagram // in the order of End
+	take    func(to Peer, msg []byte, tag uint64) // Capture's; nil otherwise
+	lane    int                                   // which of a listener's sockets this Out sends by
+	arena   []byte                                // the pending datagrams, back to back
+	pending []datagram                            // in the order of End
 	dirty   []dirtyConn
 	used    []uint16 // listeners with a pending datagram
 
@@ -51,6 +52,10 @@ type dirtyConn struct {
 	conn *conn
 	tier uint8
 }
+
+// Capture returns an Out without a transport: take gets each message as End does, and it goes nowhere. Simulators step the
+// edge with it; msg is valid during the call only.
+func Capture(take func(to Peer, msg []byte, tag uint64)) *Out { return &Out{take: take, last: -1} }
 
 // NewOut returns an Out for a goroutine of the caller's own, such as its timers. Readers bring theirs.
 func (t *Transport) NewOut() *Out { return t.newOut(0) }
@@ -77,6 +82,10 @@ func (o *Out) Begin() []byte {
 // elsewhere; it is copied. tag comes back in Handler.Failed if a stream could not take the message, and its low 32 bits
 // choose among the pooled connections to one address.
 func (o *Out) End(to Peer, msg []byte, tag uint64) {
+	if o.take != nil {
+		o.take(to, msg, tag)
+		return
+	}
 	if to.Proto == TCP {
 		o.changeSocket(-2)
 		o.endStream(to, msg, tag)
