@@ -58,7 +58,7 @@ func buildTopology(cfg *config.Config, res *config.Resolved, e *Edge, old *topol
 		x := target{name: n.Name, hash: hash32(n.Name), platform: policy.Platform(n.Platform), pool: n.Pool, addr: n.Addr, proto: protoOf(n.Proto),
 			listener: uint16(n.Listener), timers: e.timers, shared: n.SharedDialogs}
 		if n.TimerB > 0 {
-			x.timers.B = n.TimerB
+			x.timers.B, x.timers.F = n.TimerB, n.TimerB
 		}
 		k := poolKey{x.platform, x.pool}
 		if t.first[x.platform] == "" {

@@ -50,15 +50,15 @@ func (a *arrival) party(uri []byte, user, host []byte) (string, string, bool) {
 		return view(name), "", true
 	}
 	h := u.Host.Of(uri)
-	if a.topo.us(h, u.Port) && a.policy.ByDomain(view(h)) == nil {
-		return view(name), "", false
-	}
 	for _, c := range h {
 		if c >= 'A' && c <= 'Z' {
 			h = append(host, h...)
 			lower(h)
 			break
 		}
+	}
+	if a.topo.us(h, u.Port) && a.policy.ByDomain(view(h)) == nil {
+		return view(name), "", false
 	}
 	return view(name), view(h), false
 }

@@ -218,14 +218,19 @@ func (s *shard) dialogIdle(now int64, d *dialog) {
 
 // restoreDialog: the answer of a call whose INVITE went out before a restart. The next in-dialog request has the
 // token; the index only needs to count it.
-func (s *shard) restoreDialog(m *wire.Message, _ choice.Key) {
+// Only the first answer counts: one that is repeated for ever must not bring back a call that has ended.
+func (s *shard) restoreDialog(m *wire.Message, upstream choice.Key) {
 	key := dialogKey(m, true)
+	c, ok := s.edge.ring.Get(upstream, s.in.now)
+	if !ok || c.Final {
+		return
+	}
 	if s.dialogs[key] != nil || len(s.dialogs) >= s.edge.maxDialogs {
 		return
 	}
 	now := s.in.now
 	d := &dialog{key: key, callHash: s.edge.callHash(m.CallID.Of(m.Raw)), callID: string(m.CallID.Of(m.Raw)), since: now, seen: now,
-		state: dialogTalking, restored: true, from: partyName(m, m.From.URI), to: partyName(m, m.To.URI)}
+		platform: policy.Platform(c.Platform), rev: c.Rev, state: dialogTalking, restored: true, from: partyName(m, m.From.URI), to: partyName(m, m.To.URI)}
 	d.timer.Owner = d
 	s.wheel.Set(&d.timer, transaction.Time(now).Add(dialogAge))
 	s.dialogs[key] = d

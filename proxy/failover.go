@@ -20,6 +20,9 @@ func (r *request) maySwitch(silence bool, method []byte) bool {
 	if h.inDialog && !r.sharedDialogs() {
 		return false
 	}
+	if r.invite && r.current != nil && r.current.rang {
+		return false // somebody's telephone rang: the answer is the callee's, not the target's
+	}
 	switch string(method) {
 	case "INVITE", "REGISTER", "OPTIONS":
 		return true
@@ -50,10 +53,11 @@ func (s *shard) nextTarget(now int64, r *request, b *branch, why cause, out *tra
 		return false
 	}
 	topo := r.topo
-	listener := r.hop.peer.Listener
+	used := r.hop.peer.Listener
+	egress := b.target < 0 || used != topo.targets[b.target].listener
 	r.hop.aim(topo, i, nil)
-	if topo.listeners[listener].proto == r.hop.peer.Proto {
-		r.hop.peer.Listener = listener // keep the trunk's egress
+	if egress {
+		r.hop.leaveBy(topo, int(used))
 	}
 	b.given = true
 	s.edge.count.failovers.Add(0, 1)
@@ -103,6 +107,10 @@ func (s *shard) branchFailed(now int64, b *branch, why cause, out *transport.Out
 	switch {
 	case r.invite && r.cancelled:
 		s.answer(now, r, 487, out)
+	case why == causeTransport && r.hop.to.kind == endFlow:
+		s.answer(now, r, 480, out) // the phone is gone, and we are not
+	case why == causeTransport && (r.hop.to.kind == endCarrier || r.hop.to.kind == endTrunk):
+		s.answer(now, r, 500, out) // likewise
 	case why == causeTransport:
 		s.answer(now, r, 503, out)
 	case r.invite:
@@ -114,9 +122,9 @@ func (s *shard) branchFailed(now int64, b *branch, why cause, out *transport.Out
 }
 
 // keepBest remembers the refusal of a target that we gave up, should no other answer come.
-func (s *shard) keepBest(r *request, _ *branch, m *wire.Message) {
+func (s *shard) keepBest(r *request, b *branch, m *wire.Message) {
 	if r.best == 0 {
-		r.best, r.bestResp = upstreamCode(m.Status), s.popVia(nil, m)
+		r.best, r.bestResp = upstreamCode(m.Status), s.popVia(nil, m, b.upstream())
 	}
 }
 
@@ -155,7 +163,7 @@ func (s *shard) afterEnd(now int64, b *branch, m *wire.Message, out *transport.O
 		b.sent = nil // it has answered: no 1xx that was overtaken may cancel it now
 		s.answered(now, b.req, b, m)
 		s.cancelOthers(now, b.req, b, out)
-		s.up(now, b.req, m.Status, s.popVia(out.Begin(), m), out)
+		s.up(now, b.req, m.Status, s.popVia(out.Begin(), m, b.upstream()), out)
 	default:
 		s.hopAck(b, m, out)
 	}

@@ -30,7 +30,7 @@ func (s *shard) response(now int64, from transport.Peer, m *wire.Message, out *t
 		s.lateResponse(from, m, id, out)
 		return
 	}
-	if !s.cameFrom(from, b.peer) {
+	if !s.cameFrom(from, b) {
 		s.edge.drop(causeResponseSource)
 		return
 	}
@@ -64,15 +64,30 @@ func responseEvent(status int) transaction.Event {
 	return transaction.RecvFinal
 }
 
-// cameFrom: a response comes from the address that the request went to, or from the same platform.
-func (s *shard) cameFrom(from, to transport.Peer) bool {
+// cameFrom: a response comes from the address that the request went to, or from the same platform, carrier, trunk or
+// edge, each of which may have several.
+func (s *shard) cameFrom(from transport.Peer, b *branch) bool {
+	to, h := b.peer, &b.req.hop
 	if from.Addr.Addr() == to.Addr.Addr() {
 		return true
 	}
 	topo := s.edge.topo.Load()
+	switch h.to.kind {
+	case endFlow:
+		return h.toPeer && s.edge.fleet.knows(from.Addr.Addr())
+	case endCarrier:
+		i := topo.carrierOf(from.Addr, from.Proto)
+		return i >= 0 && topo.carriers[i].hash == h.to.name
+	case endTrunk:
+		if p := s.edge.snapshot(); p != nil {
+			_, tr := p.ByTrunk(from.Addr, from.Proto.String())
+			return tr != nil && hash32(tr.Name) == h.to.name
+		}
+		return false
+	}
 	p, _ := topo.platformOf(to.Addr, to.Proto, -1)
 	q, _ := topo.platformOf(from.Addr, from.Proto, int(from.Listener))
-	return p != policy.NoPlatform && p == q
+	return p != policy.NoPlatform && p == q || h.toPeer && s.edge.fleet.knows(from.Addr.Addr())
 }
 
 // stepClient gives an event to a client transaction and does what it asks. m is the response of a Recv event.
@@ -89,6 +104,7 @@ func (s *shard) stepClient(now int64, b *branch, ev transaction.Event, m *wire.M
 	}
 	if m != nil && m.Status < 200 {
 		b.ringing = true
+		b.rang = b.rang || m.Status > 100
 	}
 	if do&transaction.DoPass != 0 {
 		s.pass(now, b, m, out)
@@ -151,7 +167,7 @@ func (s *shard) pass(now int64, b *branch, m *wire.Message, out *transport.Out) 
 			return
 		}
 	}
-	s.up(now, r, upstreamCode(status), s.popVia(out.Begin(), m), out)
+	s.up(now, r, upstreamCode(status), s.popVia(out.Begin(), m, b.upstream()), out)
 }
 
 // upstreamCode: a target's 503 speaks of that target, not of us (RFC 3261 section 16.7 item 6).
@@ -162,17 +178,31 @@ func upstreamCode(status int) int {
 	return status
 }
 
-// popVia removes our Via; a 503 becomes a 500.
-func (s *shard) popVia(dst []byte, m *wire.Message) []byte {
+// passage is between whom a response passes.
+type passage struct {
+	said   voice // by whom
+	stream bool  // it goes up over one
+}
+
+func (b *branch) upstream() passage {
+	r := b.req
+	h := &r.hop
+	return passage{stream: r.reply.Proto != transport.UDP,
+		said: voice{trusted: !h.foreign, inside: h.to.kind == endNone || h.to.kind == endTarget, toForeign: !r.who.trusted(h)}}
+}
+
+// popVia removes our Via, and what the answering side may not say of itself; a 503 becomes a 500.
+func (s *shard) popVia(dst []byte, m *wire.Message, p passage) []byte {
 	sp := &s.splice
 	sp.Reset(m)
 	for e := range m.Elems(wire.HVia) {
 		sp.DeleteElem(e)
 		break
 	}
-	if m.ContentLength < 0 {
+	if p.stream && m.ContentLength < 0 {
 		sp.AddContentLength()
 	}
+	strip(sp, m, p.said)
 	if m.Status == 503 {
 		sp.Replace(m.StartLine, []byte("SIP/2.0 500 Server Internal Error\r\n"))
 	}
@@ -189,22 +219,12 @@ func (s *shard) lateResponse(from transport.Peer, m *wire.Message, id branchID, 
 		s.edge.drop(causeStrayResponse)
 		return
 	}
-	host := second.Received.Of(raw)
-	if len(host) == 0 {
-		host = second.Host.Of(raw)
-	}
-	ip, ok := wire.ParseAddr(host)
+	upstream, ok := viaSource(&second, raw)
 	if !ok {
 		s.edge.drop(causeStrayResponse)
 		return
 	}
-	port := second.RPortVal
-	if port == 0 {
-		if port = second.Port; port == 0 {
-			port = 5060
-		}
-	}
-	reply := addressKey(ip, port)
+	reply := addressKey(upstream.Addr(), upstream.Port())
 	proto := transport.UDP
 	if wire.EqualFold(second.Transport.Of(raw), "TCP") {
 		proto = transport.TCP
@@ -226,20 +246,47 @@ func (s *shard) lateResponse(from transport.Peer, m *wire.Message, id branchID, 
 				continue
 			}
 			if m.CSeqIs("INVITE") && m.Status < 300 && m.Status >= 200 {
-				s.edge.ring.Mark(key, true, true)
 				s.restoreDialog(m, key)
+				s.edge.ring.Mark(key, true, true)
 			}
-			to := transport.Peer{Listener: l.index, Proto: proto, Addr: netip.AddrPortFrom(ip, port)}
+			to := transport.Peer{Listener: l.index, Proto: proto, Addr: upstream}
 			if proto != transport.UDP { // never dial out to deliver a response to an outsider
 				s.edge.drop(causeNoFlow)
 				return
 			}
-			out.End(to, s.popVia(out.Begin(), m), uint64(s.in.callHash))
+			out.End(to, s.popVia(out.Begin(), m, topo.passageOf(from, l)), uint64(s.edge.callHash(m.CallID.Of(raw))))
 			s.edge.count.stateless.Add(0, 1)
 			return
 		}
 	}
 	s.edge.drop(causeStrayResponse)
+}
+
+// passageOf is what the sides of a response say of it when nothing else is known: outside, only a trusted carrier is
+// believed.
+func (t *topology) passageOf(from transport.Peer, up *listener) passage {
+	v := voice{inside: t.listeners[from.Listener].side != outside, toForeign: up.side == outside}
+	v.trusted = v.inside
+	if i := t.carrierOf(from.Addr, from.Proto); !v.inside && i >= 0 {
+		v.trusted = t.carriers[i].trusted
+	}
+	return passage{said: v, stream: up.proto != transport.UDP}
+}
+
+// viaSource is where a request came from, as the Via that we stamped has it.
+func viaSource(v *wire.Via, raw []byte) (netip.AddrPort, bool) {
+	host := v.Received.Of(raw)
+	if len(host) == 0 {
+		host = v.Host.Of(raw)
+	}
+	ip, ok := wire.ParseAddr(host)
+	port := v.RPortVal
+	if port == 0 {
+		if port = v.Port; port == 0 {
+			port = 5060
+		}
+	}
+	return netip.AddrPortFrom(ip, port), ok
 }
 
 // nextVia is the Via below ours: whom we answer.

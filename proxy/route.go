@@ -62,7 +62,7 @@ func (s *shard) routeDialog(a *arrival, p *pin, towardsB bool, h *hop) rejection
 	if !towardsB {
 		speaker, listener = &p.b, &p.a
 	}
-	if !a.speaksFor(speaker) {
+	if !a.speaksFor(speaker, p.tenant) {
 		return rejection{code: 403, cause: causeWrongSide}
 	}
 	h.inDialog, h.towardsB, h.sealed = true, towardsB, a.sealed
@@ -71,6 +71,7 @@ func (s *shard) routeDialog(a *arrival, p *pin, towardsB bool, h *hop) rejection
 	if d := s.dialogs[h.dialog]; d != nil {
 		h.decision.Tenant = d.tenant
 		d.seen = a.now
+		s.edge.dialogFile.Touch(h.dialog, a.now)
 	} else if a.policy != nil {
 		if r := a.policy.Tenant(p.tenant); r != nil {
 			h.decision.Tenant, h.tenant = r.Tenant.ID, r
@@ -95,9 +96,8 @@ func (s *shard) routeDialog(a *arrival, p *pin, towardsB bool, h *hop) rejection
 		}
 		t := &a.topo.targets[i]
 		h.target, h.peer = i, transport.Peer{Listener: t.listener, Proto: t.proto, Addr: t.addr}
-		if t.shared {
-			h.pool = a.topo.pools[poolKey{t.platform, t.pool}]
-		}
+		h.share(a.topo)
+		h.leaveBy(a.topo, a.egress())
 	case endCarrier:
 		i := a.topo.carrierByHash(listener.name)
 		if i < 0 {
@@ -109,6 +109,8 @@ func (s *shard) routeDialog(a *arrival, p *pin, towardsB bool, h *hop) rejection
 		if tr == nil || !h.toTrunk(a, tr) {
 			return rejection{code: 480, cause: causeNoTrunk}
 		}
+	default:
+		return rejection{code: 403, cause: causeBadToken}
 	}
 	return rejection{}
 }
@@ -124,7 +126,7 @@ func (s *shard) routeFlow(a *arrival, h *hop) rejection {
 			h.decision.Tenant, h.tenant = r.Tenant.ID, r
 		}
 	}
-	h.seal = recordRouted(a.m)
+	h.seal = recordRouted(a.m) && a.who.platform != policy.NoPlatform
 	return s.toFlow(a, &a.token, &a.token.a, h)
 }
 
@@ -148,7 +150,7 @@ func (s *shard) toFlow(a *arrival, p *pin, e *end, h *hop) rejection {
 		return rejection{}
 	}
 	l := a.topo.listenerByHash(e.listener)
-	if l < 0 {
+	if l < 0 || a.topo.listeners[l].proto != e.proto {
 		return rejection{code: 480, cause: causeNoFlow}
 	}
 	h.to, h.foreign = *e, true
@@ -157,15 +159,32 @@ func (s *shard) toFlow(a *arrival, p *pin, e *end, h *hop) rejection {
 }
 
 func (s *shard) toAddress(a *arrival, addr netip.AddrPort, proto transport.Proto, target int, h *hop) rejection {
-	l := a.topo.listenerFor(inside, proto, addr.Addr(), int(a.from.Listener))
-	if target >= 0 {
+	l := -1
+	switch {
+	case target >= 0 && a.topo.targets[target].proto == proto:
 		l = int(a.topo.targets[target].listener)
+	default:
+		l = a.topo.listenerFor(inside, proto, addr.Addr(), int(a.from.Listener))
+	}
+	if l < 0 && target >= 0 { // its Contact forgot the transport that it is configured with
+		t := &a.topo.targets[target]
+		l, proto = int(t.listener), t.proto
 	}
 	if l < 0 {
 		return rejection{code: 480, cause: causeNoTarget}
 	}
 	h.target, h.peer = target, transport.Peer{Listener: uint16(l), Proto: proto, Addr: addr}
+	h.share(a.topo)
+	h.leaveBy(a.topo, a.egress())
 	return rejection{}
+}
+
+// share lets an in-dialog request fail over where the pool says that its targets know each other's dialogs.
+func (h *hop) share(t *topology) {
+	if h.target >= 0 && t.targets[h.target].shared {
+		x := &t.targets[h.target]
+		h.pool = t.pools[poolKey{x.platform, x.pool}]
+	}
 }
 
 // routeFromPlatform: a platform calls a tenant of the other platform, a carrier or a customer's PBX. Hotcut chooses
@@ -182,6 +201,11 @@ func (s *shard) routeFromPlatform(a *arrival, h *hop) rejection {
 		if rec, tr := a.policy.ByTrunk(last, proto.String()); tr != nil && h.toTrunk(a, tr) {
 			h.tenant, h.decision = rec, policy.Decision{Tenant: rec.Tenant.ID, Platform: a.who.platform, Reason: policy.ReasonDialogPin}
 			h.seal = recordRouted(a.m)
+			return rejection{}
+		}
+	}
+	if a.m.Is("INVITE") {
+		if c, ok := s.edge.ring.Get(a.key, a.now); ok && s.repeat(a, c, h) {
 			return rejection{}
 		}
 	}
@@ -267,17 +291,26 @@ func (h *hop) aim(t *topology, i int, a *arrival) {
 	h.target = i
 	h.to = end{kind: endTarget, platform: x.platform, name: x.hash}
 	h.peer = transport.Peer{Listener: x.listener, Proto: x.proto, Addr: x.addr}
-	egress := -1
-	switch {
-	case a == nil:
-		return
-	case a.who.kind == partyCarrier:
-		egress = t.carriers[a.who.carrier].egress
-	case a.who.kind == partyTrunk && a.who.trunk.Egress != "":
-		egress = t.listenerByHash(hash16(a.who.trunk.Egress))
+	if a != nil {
+		h.leaveBy(t, a.egress())
 	}
-	if egress >= 0 && t.listeners[egress].proto == x.proto {
-		h.peer.Listener = uint16(egress)
+}
+
+// egress is the inside listener by which the sender's calls, and all that belongs to them, reach the platforms; -1: any.
+func (a *arrival) egress() int {
+	switch {
+	case a.who.kind == partyCarrier:
+		return a.topo.carriers[a.who.carrier].egress
+	case a.who.kind == partyTrunk && a.who.trunk.Egress != "":
+		return a.topo.listenerByHash(hash16(a.who.trunk.Egress))
+	}
+	return -1
+}
+
+// leaveBy changes the listener, if that one can reach the hop.
+func (h *hop) leaveBy(t *topology, l int) {
+	if l >= 0 && t.listeners[l].proto == h.peer.Proto && t.listeners[l].addr.Addr().Is4() == h.peer.Addr.Addr().Is4() {
+		h.peer.Listener = uint16(l)
 	}
 }
 

@@ -92,17 +92,19 @@ func (s *shard) admit(a *arrival) rejection {
 	if s.looped(a) {
 		return rejection{code: 482, cause: causeLoop}
 	}
-	if a.state == goodToken || !m.To.Tag.Empty() {
-		return rejection{}
+	living := !m.To.Tag.Empty() || a.state == goodToken && a.token.kind == tokenDialog
+	room := s.edge.maxRequests
+	if living {
+		room += room / 2 // when nothing new goes, a call can still end
 	}
-	if s.edge.draining.Load() {
-		return rejection{code: 503, cause: causeDraining, retryAfter: true}
-	}
-	if a.policy == nil {
-		return rejection{code: 503, cause: causeNoPolicy, retryAfter: true}
-	}
-	if len(s.requests) >= s.edge.maxRequests {
+	switch {
+	case len(s.requests) >= room:
 		return rejection{code: 503, cause: causeTableFull, retryAfter: true}
+	case living:
+	case s.edge.draining.Load() && (a.state != goodToken || m.Is("INVITE") || m.Is("SUBSCRIBE")): // a flow still takes a NOTIFY
+		return rejection{code: 503, cause: causeDraining, retryAfter: true}
+	case a.policy == nil && a.state != goodToken:
+		return rejection{code: 503, cause: causeNoPolicy, retryAfter: true}
 	}
 	return rejection{}
 }

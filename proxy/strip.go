@@ -4,6 +4,13 @@ import (
 	"github.com/hotcut/hotcut/proxy/wire"
 )
 
+// voice is whose words a message carries, and to whom.
+type voice struct {
+	trusted   bool // the speaker's assertions of identity are believed
+	inside    bool // the speaker is a platform, or an edge that speaks for one
+	toForeign bool // the listener is an outside that we do not trust
+}
+
 // strip removes what the sender may not say of itself: every copy, in every case and compact form (wire names the
 // header, however it is spelled).
 //
@@ -14,22 +21,22 @@ import (
 //
 // P-Preferred-Identity and Identity pass. Towards an outside that is not trusted, Privacy: id takes the asserted
 // identity away (RFC 3325 section 7).
-func strip(sp *wire.Splice, m *wire.Message, who *party, h *hop) {
-	trusted := who.kind == partyPlatform || who.kind == partyEdge ||
-		who.kind == partyTrunk && who.trunk.TrustIdentity || who.kind == partyCarrier && h.trusts
-	private := h.foreign && wantsPrivacy(m)
+//
+// Responses are words of the side that answers, and stripped as its requests are.
+func strip(sp *wire.Splice, m *wire.Message, v voice) {
+	private := v.toForeign && wantsPrivacy(m)
 	for i := range m.Headers {
 		switch m.Headers[i].ID {
 		case wire.HXHotcut:
-			if who.kind != partyPlatform && who.kind != partyEdge || h.foreign {
+			if !v.inside || v.toForeign {
 				sp.DeleteHeader(i)
 			}
 		case wire.HPAI:
-			if !trusted || private {
+			if !v.trusted || private {
 				sp.DeleteHeader(i)
 			}
 		case wire.HRPID, wire.HPChargeInfo:
-			if !trusted {
+			if !v.trusted {
 				sp.DeleteHeader(i)
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/hotcut/hotcut/policy"
 	"github.com/hotcut/hotcut/proxy/health"
 	"github.com/hotcut/hotcut/proxy/transport"
+	"github.com/hotcut/hotcut/proxy/wire"
 )
 
 type netipAddrPort = netip.AddrPort
@@ -101,8 +102,11 @@ func (t *topology) us(host []byte, port uint16) bool {
 		port = 5060
 	}
 	if bytes.IndexByte(b, ':') >= 0 {
-		b = append(append(append(buf[:0], '['), host...), ']')
-		lower(b)
+		ip, ok := wire.ParseAddr(host) // it may be written in several ways
+		if !ok {
+			return false
+		}
+		b = append(ip.AppendTo(append(buf[:0], '[')), ']')
 	}
 	b = strconv.AppendUint(append(b, ':'), uint64(port), 10)
 	_, ok := t.addresses[view(b)]

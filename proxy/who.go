@@ -83,6 +83,7 @@ func (a *arrival) identify(e *Edge) {
 			a.who.kind, a.who.platform, a.who.target = partyPlatform, p, i
 		} else if e.fleet.knows(a.from.Addr.Addr()) {
 			a.who.kind = partyEdge
+			a.who.platform, a.who.target = a.handedOnBy()
 		}
 		return
 	}
@@ -97,10 +98,27 @@ func (a *arrival) identify(e *Edge) {
 	}
 }
 
+// handedOnBy is the platform that another edge hands a request on for: it stands in the Via below, as that edge saw it.
+func (a *arrival) handedOnBy() (policy.Platform, int) {
+	v, ok := nextVia(a.m)
+	if !ok {
+		return policy.NoPlatform, -1
+	}
+	addr, ok := viaSource(&v, a.m.Raw)
+	if !ok {
+		return policy.NoPlatform, -1
+	}
+	proto := transport.UDP
+	if wire.EqualFold(v.Transport.Of(a.m.Raw), "TCP") {
+		proto = transport.TCP
+	}
+	return a.topo.platformOf(addr, proto, -1)
+}
+
 // end seals the party into a pin.
 func (a *arrival) end() end {
 	switch a.who.kind {
-	case partyPlatform:
+	case partyPlatform, partyEdge:
 		e := end{kind: endTarget, platform: a.who.platform}
 		if a.who.target >= 0 {
 			e.name = a.topo.targets[a.who.target].hash
@@ -115,19 +133,44 @@ func (a *arrival) end() end {
 }
 
 // speaksFor tells whether the party may use a token of that end. A phone is nobody until its tag and token are right;
-// its address may have moved behind a NAT.
-func (a *arrival) speaksFor(e *end) bool {
+// its address may have moved behind a NAT, or become a trunk's since. A carrier or trunk that the configuration or the
+// policy knows no longer speaks for itself as if it were a phone: its calls live on.
+func (a *arrival) speaksFor(e *end, tenant string) bool {
 	switch a.who.kind {
 	case partyEdge:
 		return true
 	case partyPlatform:
 		return e.kind == endTarget && e.platform == a.who.platform
-	case partyCarrier:
-		return e.kind == endCarrier && e.name == a.topo.carriers[a.who.carrier].hash
+	case partyStranger:
+		return false
+	}
+	switch e.kind {
+	case endFlow:
+		return true
+	case endCarrier:
+		if a.who.kind == partyCarrier && e.name == a.topo.carriers[a.who.carrier].hash {
+			return true
+		}
+		return a.topo.carrierByHash(e.name) < 0
+	case endTrunk:
+		if a.who.kind == partyTrunk && e.name == hash32(a.who.trunk.Name) {
+			return true
+		}
+		_, known := a.trunkByHash(tenant, e.name)
+		return known == nil
+	}
+	return false
+}
+
+// trusted tells whether what the party says of identities is believed.
+func (p *party) trusted(h *hop) bool {
+	switch p.kind {
+	case partyPlatform, partyEdge:
+		return true
 	case partyTrunk:
-		return e.kind == endTrunk && e.name == hash32(a.who.trunk.Name)
-	case partyPhone:
-		return e.kind == endFlow
+		return p.trunk.TrustIdentity
+	case partyCarrier:
+		return h.trusts
 	}
 	return false
 }
