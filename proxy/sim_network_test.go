@@ -38,7 +38,7 @@ type network struct {
 type faults struct{ loss, dup, late int }
 
 type seen struct {
-	lost, repeated, late, dead, restarts, flips, cancels, busy, calleeByes, statelessResponses int
+	lost, repeated, late, dead, restarts, flips, cancels, busy, calleeByes int
 }
 
 type event struct {
