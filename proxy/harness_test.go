@@ -276,18 +276,30 @@ func (m message) headers(name string) []string {
 // reply answers m with a status line, as a user agent would.
 func (p *peer) reply(m message, status, extra string) {
 	p.t.Helper()
+	p.send(m.from.String(), answerTo(m, status, extra, p.addr()))
+}
+
+// answerTo is a response to m by a user agent at contact.
+func answerTo(m message, status, extra, contact string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "SIP/2.0 %s\n", status)
 	for _, n := range []string{"Via", "Record-Route", "From", "To", "Call-ID", "CSeq"} {
 		for _, v := range m.headers(n) {
 			if n == "To" && !strings.Contains(v, "tag=") && !strings.HasPrefix(status, "100") {
-				v += ";tag=callee" + p.addr()[10:]
+				v += ";tag=callee" + contact[10:15]
 			}
 			fmt.Fprintf(&b, "%s: %s\n", n, v)
 		}
 	}
-	fmt.Fprintf(&b, "Contact: <sip:callee@%s>\n%sContent-Length: 0\n\n", p.addr(), extra)
-	p.send(m.from.String(), b.String())
+	fmt.Fprintf(&b, "Contact: <sip:callee@%s>\n%sContent-Length: 0\n\n", contact, extra)
+	return b.String()
+}
+
+// wantFinal is want, past a 100 if one came.
+func (p *peer) wantFinal(prefix string) message {
+	p.t.Helper()
+	p.after100()
+	return p.want(prefix)
 }
 
 // call is one dialog as its caller sees it.

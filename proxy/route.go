@@ -159,14 +159,8 @@ func (s *shard) toFlow(a *arrival, p *pin, e *end, h *hop) rejection {
 }
 
 func (s *shard) toAddress(a *arrival, addr netip.AddrPort, proto transport.Proto, target int, h *hop) rejection {
-	l := -1
-	switch {
-	case target >= 0 && a.topo.targets[target].proto == proto:
-		l = int(a.topo.targets[target].listener)
-	default:
-		l = a.topo.listenerFor(inside, proto, addr.Addr(), int(a.from.Listener))
-	}
-	if l < 0 && target >= 0 { // its Contact forgot the transport that it is configured with
+	l := a.topo.listenerFor(inside, proto, addr.Addr(), int(a.from.Listener))
+	if target >= 0 { // its address, with or without a transport, means the target as it is configured
 		t := &a.topo.targets[target]
 		l, proto = int(t.listener), t.proto
 	}
