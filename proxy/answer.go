@@ -34,12 +34,20 @@ func (s *shard) reject(a *arrival, rej rejection, out *transport.Out) {
 	}
 	s.scratch[0] = extra
 	resp := a.m.AppendResponse(out.Begin(), rej.code, phrase(rej.code), s.toTag(a.key), extra)
+	if rej.retryAfter && a.tooBig(resp) { // better a short refusal than none
+		resp = a.m.AppendResponse(out.Begin(), rej.code, "", s.toTag(a.key), nil)
+	}
 	s.edge.sendOwn(a, resp, out)
+}
+
+// tooBig: an answer of ours to an address that anybody may have written there is no longer than what came from it.
+func (a *arrival) tooBig(resp []byte) bool {
+	return a.from.Proto == transport.UDP && !a.who.configured() && len(resp) > len(a.m.Raw)
 }
 
 // sendOwn sends an answer of ours that no transaction keeps.
 func (e *Edge) sendOwn(a *arrival, resp []byte, out *transport.Out) {
-	if a.from.Proto == transport.UDP && !a.who.configured() && len(resp) > len(a.m.Raw) {
+	if a.tooBig(resp) {
 		e.drop(causeTooBig)
 		return
 	}

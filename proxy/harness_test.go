@@ -29,6 +29,7 @@ type world struct {
 	store  *filestore.Store
 	edge   *Edge
 	stop   func()
+	done   chan struct{} // Run has ended
 	phone  *peer
 	legacy *peer
 	core   *peer
@@ -137,7 +138,9 @@ func (w *world) start() *world {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- e.Run(ctx) }()
+	ended := make(chan struct{})
+	w.done = ended
+	go func() { done <- e.Run(ctx); close(ended) }()
 	w.edge = e
 	stopped := false
 	w.stop = func() {
