@@ -178,8 +178,10 @@ type message struct {
 	from *net.UDPAddr
 }
 
-func newPeer(t *testing.T) *peer {
-	c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+func newPeer(t *testing.T) *peer { return newPeerAt(t, "127.0.0.1") }
+
+func newPeerAt(t *testing.T, ip string) *peer {
+	c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(ip)})
 	if err != nil {
 		t.Fatal(err)
 	}
