@@ -62,6 +62,7 @@ type Edge struct {
 	count       *counters
 	admin       *admin.Server
 	refusals    refusalLog
+	lines       lines
 
 	topo       atomic.Pointer[topology]
 	fleet      fleet
@@ -98,11 +99,13 @@ func New(o Options) (_ *Edge, err error) {
 	}
 	e.setLimits()
 	e.count = newCounters(e)
+	e.lines.queue = make(chan func(), 64)
 	e.readers.New = func() any { return new(reader) }
 	e.probes.init(e)
 	defer func() {
 		if err != nil {
 			e.closeFiles()
+			e.closeSockets()
 		}
 	}()
 	if err := e.openFiles(); err != nil {
@@ -135,6 +138,7 @@ func (e *Edge) Run(ctx context.Context) error {
 	g.Go(func() error { e.runTimers(ctx); return nil })
 	g.Go(func() error { return e.follower.Run(ctx) })
 	g.Go(func() error { e.runRoster(ctx); return nil })
+	g.Go(func() error { e.lines.run(ctx); return nil })
 	g.Go(func() error { return e.records.Run(ctx) })
 	g.Go(func() error { return e.admin.Run(ctx) })
 	g.Go(func() error {
@@ -156,6 +160,16 @@ func (e *Edge) Run(ctx context.Context) error {
 }
 
 var errDrained = errors.New("drained")
+
+// closeSockets releases what New bound, if it goes no further.
+func (e *Edge) closeSockets() {
+	if e.transport == nil {
+		return
+	}
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	e.transport.Run(ended)
+}
 
 // Ready tells whether the edge can serve new calls; the error says why not.
 func (e *Edge) Ready() error {
@@ -301,8 +315,10 @@ func (e *Edge) panicked(p any, a *arrival) {
 	if a.m != nil { // nil: a timer's step, or a response's
 		raw = a.m.Raw
 	}
-	e.log.Error("a step panicked; the state of that Call-ID was dropped", "panic", fmt.Sprint(p), "message_hash", hash64(string(raw)),
-		"stack", stack())
+	what, message, where := fmt.Sprint(p), hash64(string(raw)), stack()
+	e.lines.put(func() {
+		e.log.Error("a step panicked; the state of that Call-ID was dropped", "panic", what, "message_hash", message, "stack", where)
+	})
 }
 
 func (e *Edge) drop(c cause) {

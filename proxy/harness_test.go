@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"path/filepath"
@@ -30,6 +31,7 @@ type world struct {
 	edge   *Edge
 	stop   func()
 	done   chan struct{} // Run has ended
+	log    *slog.Logger
 	phone  *peer
 	legacy *peer
 	core   *peer
@@ -131,7 +133,7 @@ func (w *world) await(ok func() bool, format string, args ...any) {
 func (w *world) start() *world {
 	w.t.Helper()
 	cfg := w.cfg
-	e, err := New(Options{Config: &cfg, Store: w.store, Build: "test", PoisonBuffers: true,
+	e, err := New(Options{Config: &cfg, Store: w.store, Log: w.log, Build: "test", PoisonBuffers: true,
 		Reload: func() (*config.Config, error) { c := w.cfg; return &c, nil }})
 	if err != nil {
 		w.t.Fatal(err)

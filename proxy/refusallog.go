@@ -1,7 +1,7 @@
 package proxy
 
 import (
-	"log/slog"
+	"context"
 	"sync/atomic"
 
 	"github.com/hotcut/hotcut/proxy/wire"
@@ -22,9 +22,41 @@ func (e *Edge) logRefusal(a *arrival, rej rejection) {
 		return
 	}
 	m := a.m
-	e.log.Warn("refused", "cause", rej.cause.String(), "code", rej.code, "method", string(m.Method.Of(m.Raw)), "source", a.from.Addr.String(),
-		"call_id", string(m.CallID.Of(m.Raw)), slog.String("from", e.mask(m, m.From.URI)), slog.String("to", e.mask(m, m.RequestURI)),
-		"not_logged_before", l.left[rej.cause].Swap(0))
+	method, source, id := string(m.Method.Of(m.Raw)), a.from.Addr.String(), string(m.CallID.Of(m.Raw))
+	from, to, left := e.mask(m, m.From.URI), e.mask(m, m.RequestURI), l.left[rej.cause].Swap(0)
+	e.lines.put(func() {
+		e.log.Warn("refused", "cause", rej.cause.String(), "code", rej.code, "method", method, "source", source, "call_id", id,
+			"from", from, "to", to, "not_logged_before", left)
+	})
+}
+
+// lines are what a step has to say to the log, which may be a pipe that nobody reads: they are written outside the shards'
+// locks. Invariant: put never waits; when the queue is full the line is lost.
+type lines struct{ queue chan func() }
+
+func (l *lines) put(write func()) {
+	select {
+	case l.queue <- write:
+	default:
+	}
+}
+
+// run writes until ctx ends, and then what is left.
+func (l *lines) run(ctx context.Context) {
+	for {
+		select {
+		case write := <-l.queue:
+			write()
+			continue
+		default:
+		}
+		select {
+		case write := <-l.queue:
+			write()
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // mask hides all but the last two digits of a number; names stay.
