@@ -70,7 +70,7 @@ func (e *Engine) Direct(ctx context.Context, o Order) ([]DirectResult, error) {
 func Undirected(tenants []string, by Author) Goal {
 	return func(at Present) (*Plan, error) {
 		p := &Plan{Change: at.change(policy.KindResume, by)}
-		g := at.Snapshot.Globals()
+		g := at.Globals()
 		freed := freedBy(at, tenants)
 		for r := range at.Snapshot.All() {
 			t := r.Tenant

@@ -47,74 +47,30 @@ func (e *UnknownError) Unwrap() error { return e.Err }
 // maxPiece is how many tenants one change of a mass rollback holds.
 const maxPiece = 1000
 
-// loads is how many times longer than a question a whole policy may take: 100,000 tenants are about 100 MB.
-const loads = 6
-
-// Present reads the policy and the roster. An edge ahead of the store makes it a *RegressedError.
-func (e *Engine) Present(ctx context.Context) (Present, error) {
-	ctx, cancel := context.WithTimeout(ctx, e.Limit*loads)
-	defer cancel()
-	// The roster first: read after the head it could show an edge that has just applied something newer.
-	nodes, err := e.Store.Nodes(ctx)
-	if err != nil {
-		return Present{}, err
-	}
-	s, err := e.Store.LoadAt(ctx, 0)
-	if errors.Is(err, policy.ErrNoPolicy) {
-		return Present{}, e.emptied(ctx, nodes, err)
-	}
-	if err != nil {
-		return Present{}, err
-	}
-	for _, n := range nodes {
-		if n.Epoch == s.Epoch() && n.Rev > s.Rev() {
-			return Present{}, &RegressedError{Edge: n.Edge, EdgeRev: n.Rev, Rev: s.Rev()}
-		}
-	}
-	e.remember(s.Head(), nodes)
-	return Present{Snapshot: s, Nodes: nodes, At: e.Now()}, nil
-}
-
-// emptied tells a store that never held a policy from one that lost it.
-func (e *Engine) emptied(ctx context.Context, nodes []policy.NodeState, err error) error {
-	old, _ := e.lastRoster() // an unreadable cache is no cache
-	for _, a := range e.Fleet.States(ctx, e.Fleet.Addresses(append(old.Nodes, nodes...))) {
-		if a.Err == nil && a.Value.Rev > 0 {
-			return &RegressedError{Edge: a.Edge, EdgeRev: a.Value.Rev}
-		}
-	}
-	return err
-}
-
-// remember keeps the roster for the day the store is gone. A cache that can not be written costs only that.
-func (e *Engine) remember(head policy.Head, nodes []policy.NodeState) {
-	if e.Roster == "" {
-		return
-	}
-	if err := SaveRoster(e.Roster, Roster{SavedAt: e.Now().UnixMilli(), Head: head, Nodes: nodes}); err != nil {
-		e.Say("the roster could not be kept for later: %v", err)
-	}
-}
-
-func (e *Engine) lastRoster() (Roster, error) {
-	if e.Roster == "" {
-		return Roster{}, nil
-	}
-	return LoadRoster(e.Roster)
-}
-
-// Plan reads the present and plans the goal.
-func (e *Engine) Plan(ctx context.Context, goal Goal) (*Plan, error) {
-	at, err := e.Present(ctx)
+// Plan reads the present and plans the goal. of names the tenants that it is about, so that only they are read where
+// they suffice; it is a hint that changes no plan. None: the goal is about everybody.
+func (e *Engine) Plan(ctx context.Context, goal Goal, of ...string) (*Plan, error) {
+	at, err := e.present(ctx, of)
 	if err != nil {
 		return nil, err
 	}
-	return goal(at)
+	p, err := goal(at)
+	if at.light != nil && (*at.unread || errors.Is(err, policy.ErrNeedsWhole)) {
+		if at, err = e.present(ctx, nil); err != nil {
+			return nil, err
+		}
+		p, err = goal(at)
+	}
+	if err != nil {
+		return nil, err
+	}
+	p.of = of
+	return p, nil
 }
 
 // PlanBack is Plan for goals towards legacy: a store that fell behind its edges is brought past them first, unasked.
-func (e *Engine) PlanBack(ctx context.Context, goal Goal, by Author) (*Plan, error) {
-	p, err := e.Plan(ctx, goal)
+func (e *Engine) PlanBack(ctx context.Context, goal Goal, by Author, of ...string) (*Plan, error) {
+	p, err := e.Plan(ctx, goal, of...)
 	var behind *RegressedError
 	if !errors.As(err, &behind) {
 		return p, err
@@ -125,7 +81,7 @@ func (e *Engine) PlanBack(ctx context.Context, goal Goal, by Author) (*Plan, err
 		return nil, fmt.Errorf("%w; and the resync failed: %w", behind, err)
 	}
 	e.Say("resynced from %s: rev %d", r.Edge, r.Head.Rev)
-	return e.Plan(ctx, goal)
+	return e.Plan(ctx, goal, of...)
 }
 
 // Commit applies a plan that was confirmed and waits for the edges. A plan that forces its state is made again on
@@ -139,7 +95,7 @@ func (e *Engine) Commit(ctx context.Context, goal Goal, p *Plan) (*Outcome, erro
 		if !errors.Is(err, policy.ErrConflict) || ctx.Err() != nil {
 			return out, err
 		}
-		if p, err = e.Plan(ctx, goal); err != nil {
+		if p, err = e.Plan(ctx, goal, p.of...); err != nil {
 			return nil, err
 		}
 	}

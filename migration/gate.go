@@ -53,7 +53,7 @@ func (p *Plan) globals(at Present) policy.Globals {
 	if p.changesGlobals() {
 		return *p.Change.Globals.After
 	}
-	return at.Snapshot.Globals()
+	return at.Globals()
 }
 
 // judgeHalt: while the fleet is halted or frozen nothing is prepared behind its back. The change that lifts the halt is
@@ -88,13 +88,6 @@ func judgeTenant(at Present, p *Plan, id string) []Verdict {
 			Next: "hotcut tenant show " + id})
 	}
 	return out
-}
-
-func (p Present) record(id string) *policy.Tenant {
-	if r := p.Snapshot.Tenant(id); r != nil {
-		return r.Tenant
-	}
-	return nil
 }
 
 func emergencyOnCore(t *policy.Tenant) bool {

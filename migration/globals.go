@@ -11,7 +11,7 @@ import (
 func SetGlobals(edit func(*policy.Globals), by Author) Goal {
 	return func(at Present) (*Plan, error) {
 		p := &Plan{Change: at.change(policy.KindTenant, by)}
-		now := at.Snapshot.Globals()
+		now := at.Globals()
 		after := copyGlobals(now)
 		edit(&after)
 		after.Halt = now.Halt
@@ -46,7 +46,7 @@ func Replace(with *policy.Snapshot, by Author) Goal {
 			}
 			p.put(tc.ID, tc.Before, tc.After)
 		}
-		now, after := at.Snapshot.Globals(), with.Globals()
+		now, after := at.Globals(), with.Globals()
 		if names, _, _, err := altered(now, after); err == nil && len(names) > 0 {
 			p.Change.Globals = &policy.GlobalsChange{Before: &now, After: &after}
 		}

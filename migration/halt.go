@@ -11,7 +11,7 @@ import (
 func Halt(to policy.Halt, by Author) Goal {
 	return func(at Present) (*Plan, error) {
 		p := &Plan{Change: at.change(policy.KindHalt, by)}
-		now := at.Snapshot.Globals()
+		now := at.Globals()
 		if now.Halt == to {
 			p.Notes = append(p.Notes, fmt.Sprintf("the fleet is halted already: %s", to))
 			return p.finish(at)
@@ -33,7 +33,7 @@ func Halt(to policy.Halt, by Author) Goal {
 func Resume(by Author) Goal {
 	return func(at Present) (*Plan, error) {
 		p := &Plan{Change: at.change(policy.KindResume, by)}
-		now := at.Snapshot.Globals()
+		now := at.Globals()
 		if now.Halt == policy.HaltNone || now.Halt == "" {
 			p.Notes = append(p.Notes, "the fleet is not halted")
 			return p.finish(at)

@@ -10,14 +10,19 @@ import (
 
 // movesOf says whom a change moves: every tenant that it touches, and, if it alters the globals, every other tenant
 // that those move.
-func movesOf(s *policy.Snapshot, c *policy.Change) []Move {
-	before, after := s.Globals(), s.Globals()
+// policy.ErrNeedsWhole when what was read of the policy can not tell.
+func movesOf(at Present, c *policy.Change) ([]Move, error) {
+	before, after := at.Globals(), at.Globals()
 	if c.Globals != nil && c.Globals.After != nil {
 		after = *c.Globals.After
 	}
 	moves := make([]Move, 0, len(c.Tenants))
 	motions := make(map[string]policy.Motion, len(c.Tenants))
-	for id, m := range c.Motions(s) {
+	of, err := at.motions(c)
+	if err != nil {
+		return nil, err
+	}
+	for id, m := range of {
 		motions[id] |= m
 	}
 	for _, tc := range c.Tenants {
@@ -29,13 +34,13 @@ func movesOf(s *policy.Snapshot, c *policy.Change) []Move {
 			Fields: Altered(tc.Before, tc.After)})
 	}
 	if before.Halt != after.Halt {
-		moves = haltMoves(s, before, after, moves, motions)
+		moves = haltMoves(at.Snapshot, before, after, moves, motions)
 	}
-	if before.Default != after.Default && s.Rev() > 0 {
+	if before.Default != after.Default && at.head().Rev > 0 {
 		moves = append(moves, Move{Tenant: policy.AllTenants, From: before.Default, To: after.Default, Motion: motionOfDefault(after.Default)})
 	}
 	slices.SortFunc(moves, func(a, b Move) int { return cmp.Compare(a.Tenant, b.Tenant) })
-	return moves
+	return moves, nil
 }
 
 // haltMoves adds the tenants that a change of the halt alone moves.

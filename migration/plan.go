@@ -15,6 +15,8 @@ type Plan struct {
 	Verdicts []Verdict     `json:"verdicts"` // of the gates; empty towards legacy
 	Warnings []string      `json:"warnings"`
 	Notes    []string      `json:"notes"` // why nothing has to be done, for some of what was asked
+
+	of []string // the tenants that it was asked of; none: whoever the policy holds
 }
 
 // Move is what a change does to one tenant.
@@ -101,7 +103,10 @@ func (p *Plan) put(id string, before, after *policy.Tenant) {
 // finish fills in whom the change moves and what the gates say. Every goal ends here.
 func (p *Plan) finish(at Present) (*Plan, error) {
 	slices.SortFunc(p.Change.Tenants, func(a, b policy.TenantChange) int { return cmp.Compare(a.ID, b.ID) })
-	p.Moves = movesOf(at.Snapshot, &p.Change)
+	var err error
+	if p.Moves, err = movesOf(at, &p.Change); err != nil {
+		return nil, err
+	}
 	if len(p.CoreWard()) > 0 {
 		// Its author looked at holds, halt and gates: if they change before the commit, the plan no longer stands.
 		p.Change.ReadGlobals = true

@@ -67,7 +67,9 @@ func (s *scenario) play(steps string) string {
 		if len(words) == 0 || s.arrange(words, line) {
 			continue
 		}
-		p, err := s.goal(words, line)(Present{Snapshot: s.snap, Nodes: s.nodes, At: s.at})
+		goal := s.goal(words, line)
+		p, err := goal(Present{Snapshot: s.snap, Nodes: s.nodes, At: s.at})
+		s.alike(line, words, goal, p, err)
 		if err != nil {
 			fmt.Fprintf(&out, "%T: %v\n", err, err)
 			continue

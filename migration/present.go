@@ -2,6 +2,7 @@ package migration
 
 import (
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/hotcut/hotcut/policy"
@@ -9,9 +10,12 @@ import (
 
 // Present is what a plan is made from: the policy, what the edges say, and the time. A plan reads nothing else.
 type Present struct {
-	Snapshot *policy.Snapshot
+	Snapshot *policy.Snapshot // nil when only some tenants were read: Find and Globals know both
 	Nodes    []policy.NodeState
 	At       time.Time
+
+	light  *policy.Light // some tenants of the policy; nil when all were read
+	unread *bool         // with light: set when a tenant is looked for that was not read, so that all have to be
 }
 
 // Author says who wants a change and why. Key is the idempotency key of the change: the same key commits once.
@@ -28,8 +32,8 @@ type Goal func(Present) (*Plan, error)
 // change starts a change of kind based on what was seen.
 func (p Present) change(kind policy.Kind, by Author) policy.Change {
 	return policy.Change{
-		Epoch:    p.Snapshot.Epoch(),
-		Base:     p.Snapshot.Rev(),
+		Epoch:    p.head().Epoch,
+		Base:     p.head().Rev,
 		Kind:     kind,
 		Actor:    by.Actor,
 		Reason:   by.Reason,
@@ -38,16 +42,59 @@ func (p Present) change(kind policy.Kind, by Author) policy.Change {
 	}
 }
 
+// Known reports whether there is a policy at all, in whole or in part.
+func (p Present) Known() bool { return p.Snapshot != nil || p.light != nil }
+
+// Globals of the policy.
+func (p Present) Globals() policy.Globals {
+	if p.light != nil {
+		return p.light.Globals()
+	}
+	return p.Snapshot.Globals()
+}
+
+func (p Present) head() policy.Head {
+	if p.light != nil {
+		return p.light.Head()
+	}
+	return p.Snapshot.Head()
+}
+
+// record returns a tenant by id, nil when there is none.
+func (p Present) record(id string) *policy.Tenant {
+	var r *policy.Record
+	if p.light == nil {
+		r = p.Snapshot.Tenant(id)
+	} else if r = p.light.Tenant(id); r == nil {
+		*p.unread = true
+	}
+	if r == nil {
+		return nil
+	}
+	return r.Tenant
+}
+
+// motions says whom a change moves. policy.ErrNeedsWhole when what was read can not tell.
+func (p Present) motions(c *policy.Change) (iter.Seq2[string, policy.Motion], error) {
+	if p.light != nil {
+		return p.light.Motions(c)
+	}
+	return c.Motions(p.Snapshot), nil
+}
+
 // Find finds a record, or says which id was probably meant.
 func (p Present) Find(id string) (*policy.Tenant, error) {
-	if r := p.Snapshot.Tenant(id); r != nil {
-		return r.Tenant, nil
+	if t := p.record(id); t != nil {
+		return t, nil
 	}
 	return nil, &NoTenantError{Tenant: id, Near: p.nearest(id)}
 }
 
 // nearest finds the id with the smallest edit distance, or "" if none is close.
 func (p Present) nearest(id string) string {
+	if p.Snapshot == nil {
+		return ""
+	}
 	best, at := "", 3
 	for r := range p.Snapshot.All() {
 		if d := distance(id, r.Tenant.ID, at); d < at {

@@ -68,9 +68,9 @@ func RollbackSince(d time.Duration, log []policy.Change, whole bool, by Author) 
 		if !whole {
 			p.Warnings = append(p.Warnings, fmt.Sprintf("the log no longer reaches back %s: tenants moved before it starts are not in this", Ago(d)))
 		}
-		for _, id := range movedToCore(log, since) {
-			if r := at.Snapshot.Tenant(id); r != nil {
-				p.takeBack(at, r.Tenant)
+		for _, id := range MovedToCore(log, time.UnixMilli(since)) {
+			if t := at.record(id); t != nil {
+				p.takeBack(at, t)
 			}
 		}
 		if p.Empty() && len(p.Notes) == 0 {
@@ -80,11 +80,11 @@ func RollbackSince(d time.Duration, log []policy.Change, whole bool, by Author) 
 	}
 }
 
-// movedToCore lists the tenants that a change at or after since (unix ms) moved towards core, sorted.
-func movedToCore(log []policy.Change, since int64) []string {
+// MovedToCore lists the tenants that a change at or after since moved towards core, sorted.
+func MovedToCore(log []policy.Change, since time.Time) []string {
 	var ids []string
 	for _, c := range log {
-		if c.At < since {
+		if c.At < since.UnixMilli() {
 			continue
 		}
 		for _, tc := range c.Tenants {

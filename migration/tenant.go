@@ -16,7 +16,7 @@ func Fresh(id string) *policy.Tenant {
 func Add(id string, fields Fields, by Author) Goal {
 	fresh := Fresh(id) // one salt, however often the goal is planned
 	return func(at Present) (*Plan, error) {
-		if at.Snapshot.Tenant(id) != nil {
+		if at.record(id) != nil {
 			return nil, &GoalError{Problem: fmt.Sprintf("tenant %q exists", id), Fix: "hotcut tenant set " + id}
 		}
 		after, err := Overlay(fresh, fields)
@@ -75,7 +75,7 @@ func Remove(id string, by Author) Goal {
 		p := &Plan{Change: at.change(policy.KindTenant, by)}
 		p.put(id, before, nil)
 		p.Warnings = append(p.Warnings, fmt.Sprintf("%s and %s of %s become unknown and go to the default, %s",
-			count(len(before.Domains), "domain"), count(len(before.Numbers), "number"), id, at.Snapshot.Globals().Default))
+			count(len(before.Domains), "domain"), count(len(before.Numbers), "number"), id, at.Globals().Default))
 		return p.finish(at)
 	}
 }

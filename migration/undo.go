@@ -34,6 +34,18 @@ func Undo(c policy.Change, by Author) Goal {
 	}
 }
 
+// About lists the tenants that undoing a change is about; none when it is about everybody.
+func About(c policy.Change) []string {
+	if c.Globals != nil {
+		return nil
+	}
+	ids := make([]string, 0, len(c.Tenants))
+	for _, tc := range c.Tenants {
+		ids = append(ids, tc.ID)
+	}
+	return ids
+}
+
 func (p *Plan) undoTenant(at Present, tc policy.TenantChange, rev uint64) error {
 	now := at.record(tc.ID)
 	switch {
@@ -76,7 +88,7 @@ func (p *Plan) undoGlobals(at Present, c policy.Change) error {
 	if c.Globals.Before != nil {
 		before = *c.Globals.Before
 	}
-	now := at.Snapshot.Globals()
+	now := at.Globals()
 	back, since, err := revert(before, *c.Globals.After, now)
 	if err != nil {
 		return err

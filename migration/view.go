@@ -18,7 +18,7 @@ type Freshness struct {
 
 // View is what can be seen right now, from the store or, when it is gone, from the edges.
 type View struct {
-	Present   // Snapshot is nil when nobody could give one
+	Present   // not Known when nobody could give a policy
 	Fresh     Freshness
 	Head      policy.Head                // of the store, or of the highest edge
 	Answers   []Answer[policy.NodeState] // what each edge said itself; only when the store is gone
@@ -26,13 +26,17 @@ type View struct {
 	Regressed *RegressedError            // the store is behind an edge
 }
 
-// View looks. It fails only when there is nothing to show at all.
-func (e *Engine) View(ctx context.Context) (*View, error) {
-	at, err := e.Present(ctx)
+// View looks. It fails only when there is nothing to show at all. of names the only tenants that will be looked at, if
+// that is known: then Snapshot may be nil although the policy is Known.
+func (e *Engine) View(ctx context.Context, of ...string) (*View, error) {
+	at, err := e.present(ctx, of)
+	if err == nil && at.light != nil && slices.ContainsFunc(of, func(id string) bool { return at.record(id) == nil }) {
+		at, err = e.present(ctx, nil) // what is near to what does not exist
+	}
 	var behind *RegressedError
 	switch {
 	case err == nil:
-		return &View{Present: at, Fresh: Freshness{State: policy.Live}, Head: at.Snapshot.Head()}, nil
+		return &View{Present: at, Fresh: Freshness{State: policy.Live}, Head: at.head()}, nil
 	case errors.As(err, &behind) && behind.Rev > 0:
 		return e.regressed(ctx, behind)
 	case errors.As(err, &behind):

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"iter"
 	"reflect"
 	"slices"
 	"time"
@@ -21,6 +22,13 @@ var ErrNeedsWhole = errors.New("only the whole policy can tell whether this chan
 type Ancestry interface {
 	// ChainAt returns the chain that the lineage of the head had at rev, "" if the store does not know (any more).
 	ChainAt(ctx context.Context, rev uint64) (string, error)
+}
+
+// Peeker is a Store that can read a few tenants without the rest. The file store has the whole policy at hand and is none.
+type Peeker interface {
+	// Peek reads the tenants named, at the head, and proves that they are the head's. Those that do not exist are left
+	// out. Errors are those of LoadAt, and one that a second look may not meet: somebody committed meanwhile.
+	Peek(ctx context.Context, ids ...string) (*Light, error)
 }
 
 // BucketOf says in which bucket of the root a tenant is hashed.
@@ -214,9 +222,12 @@ func (l *Light) Next(c Change, at time.Time) (*LightStep, error) {
 	return step, nil
 }
 
+// MaxLight is how many tenants a Light may hold to be cheaper than the whole policy.
+const MaxLight = 64
+
 // SuitsLight says before anything is read whether Light.Next can possibly judge the change.
 func (c *Change) SuitsLight() bool {
-	if len(c.Tenants) > 64 || c.ReadGlobals {
+	if len(c.Tenants) > MaxLight {
 		return false
 	}
 	if c.Globals != nil && (c.Kind != KindHalt || c.Globals.After == nil) {
@@ -230,9 +241,10 @@ func (c *Change) SuitsLight() bool {
 	return c.Kind != KindInit && c.Kind != KindImport && c.Kind != KindResync
 }
 
-// suits: the tests of a policy are about all of it, so with tests only what they can not refuse is judged here.
+// suits: the tests of a policy are about all of it, so with tests only what they can not refuse is judged here. A change
+// that read the globals at a rev since which they may have changed is a question to the log.
 func (l *Light) suits(c *Change) bool {
-	if !c.SuitsLight() {
+	if !c.SuitsLight() || c.ReadGlobals && c.Globals == nil && !c.Force && c.Base < l.part.globalsRev {
 		return false
 	}
 	return len(l.globals.Tests) == 0 || c.Kind == KindRollback || c.Kind == KindHalt && len(c.Tenants) == 0
@@ -256,6 +268,19 @@ func CheckResync(h Head, s *Snapshot, newRev uint64) error {
 		return fmt.Errorf("rev %d was used by the store, which is at %d: %w", newRev, h.Rev, ErrConflict)
 	}
 	return nil
+}
+
+// Steady tells l what the log was read for: no change after rev touched the globals. Without it they may have changed
+// with the head itself. Not for a Light that others read at the same time.
+func (l *Light) Steady(rev uint64) { l.part.globalsRev = min(l.part.globalsRev, rev) }
+
+// Motions is Change.Motions for a change that Light.Next could judge: one that leaves the claims of its tenants as they
+// are, and so concerns nobody else. ErrNeedsWhole for any other.
+func (l *Light) Motions(c *Change) (iter.Seq2[string, Motion], error) {
+	if !c.SuitsLight() || c.Globals != nil {
+		return nil, ErrNeedsWhole
+	}
+	return c.Motions(l.part), nil
 }
 
 // Head is the tip that was read.

@@ -52,8 +52,10 @@ func TestLightIsTheWhole(t *testing.T) {
 	two.Tenants = append(two.Tenants, editOf(s, KindFlip, "t0002", func(t *Tenant) { t.Stage = StageShadow }).Tenants...)
 	forced := editOf(s, KindRollback, "t0003", func(t *Tenant) { t.RolledBack = true })
 	forced.Force, forced.Tenants[0].Before = true, nil
+	reads := editOf(s, KindFlip, "t0004", func(t *Tenant) { t.Stage = StageCore })
+	reads.ReadGlobals = true
 	for name, c := range map[string]Change{
-		"flip": two, "rollback": forced,
+		"flip": two, "rollback": forced, "reads globals": reads,
 		"halt": {Epoch: s.Epoch(), Base: s.Rev(), Kind: KindHalt, Force: true, Globals: &GlobalsChange{After: &g}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -99,11 +101,20 @@ func TestLightLeavesToTheWhole(t *testing.T) {
 	add := editOf(s, KindTenant, "t0001", func(t *Tenant) { t.ID = "new" })
 	add.Tenants[0].ID, add.Tenants[0].Before = "new", nil
 	reads := editOf(s, KindFlip, "t0001", func(t *Tenant) { t.Stage = StageCore })
-	reads.ReadGlobals = true
+	reads.ReadGlobals, reads.Base = true, 0 // they may have changed at rev 1
 	for name, c := range map[string]Change{"claims": claims, "remove": remove, "add": add, "reads globals": reads} {
 		if _, err := l.Next(c, time.UnixMilli(5)); !errors.Is(err, ErrNeedsWhole) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+	for name, c := range map[string]Change{"claims": claims, "remove": remove, "add": add} {
+		if _, err := l.Motions(&c); !errors.Is(err, ErrNeedsWhole) {
+			t.Errorf("motions of %s: %v", name, err)
+		}
+	}
+	l.Steady(0) // the log was read: it did not
+	if _, err := l.Next(reads, time.UnixMilli(5)); err != nil {
+		t.Errorf("globals known to stand since its base: %v", err)
 	}
 	stale := editOf(s, KindFlip, "t0001", func(t *Tenant) { t.Stage = StageCore })
 	stale.Tenants[0].Before = &Tenant{ID: "t0001", Domains: []string{"t0001.example"}, Name: "another", Salt: s.Tenant("t0001").Tenant.Salt, HashVer: 1}

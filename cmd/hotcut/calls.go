@@ -78,7 +78,11 @@ func unanswered(names []string) []string {
 	if len(names) == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("%s did not answer: what they know is missing here", list(names, 5))}
+	whose := "they know"
+	if len(names) == 1 {
+		whose = "it knows"
+	}
+	return []string{fmt.Sprintf("%s did not answer: what %s is missing here", list(names, 5), whose)}
 }
 
 // fleetView is what a question to all edges starts from.

@@ -81,19 +81,19 @@ func changedOf(p *migration.Plan) changed {
 // back says that a goal only leads towards legacy, where a store that fell behind is brought up first.
 type back bool
 
-// make runs a change: plan, show, ask, commit, follow, print.
-func (a *app) make(ctx context.Context, goal migration.Goal, rescue back, by migration.Author, after func(*migration.Outcome) string) error {
-	_, err := a.makeFor(ctx, goal, rescue, by, after)
+// make runs a change: plan, show, ask, commit, follow, print. of are the tenants that it names, if it names any.
+func (a *app) make(ctx context.Context, goal migration.Goal, rescue back, by migration.Author, after func(*migration.Outcome) string, of ...string) error {
+	_, err := a.makeFor(ctx, goal, rescue, by, after, of...)
 	return err
 }
 
 // makeFor is make for callers that go on with the outcome, which is nil when nothing was done.
-func (a *app) makeFor(ctx context.Context, goal migration.Goal, rescue back, by migration.Author, after func(*migration.Outcome) string) (*migration.Outcome, error) {
+func (a *app) makeFor(ctx context.Context, goal migration.Goal, rescue back, by migration.Author, after func(*migration.Outcome) string, of ...string) (*migration.Outcome, error) {
 	e, err := a.eng()
 	if err != nil {
 		return nil, err
 	}
-	plan, err := a.plan(ctx, e, goal, rescue, by)
+	plan, err := a.plan(ctx, e, goal, rescue, by, of)
 	if err != nil {
 		return nil, err
 	}
@@ -114,13 +114,13 @@ func (a *app) makeFor(ctx context.Context, goal migration.Goal, rescue back, by 
 	return out, join(a.showOutcome(out, after), late)
 }
 
-func (a *app) plan(ctx context.Context, e *migration.Engine, goal migration.Goal, rescue back, by migration.Author) (*migration.Plan, error) {
+func (a *app) plan(ctx context.Context, e *migration.Engine, goal migration.Goal, rescue back, by migration.Author, of []string) (*migration.Plan, error) {
 	if bool(rescue) && !a.change.dryRun {
 		resync := by
 		resync.Key = policy.MintKey()
-		return e.PlanBack(ctx, goal, resync)
+		return e.PlanBack(ctx, goal, resync, of...)
 	}
-	return e.Plan(ctx, goal)
+	return e.Plan(ctx, goal, of...)
 }
 
 // conflictOf points a conflict at the tenant that it is about.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -40,7 +41,7 @@ func (a *app) configure(cmd *cobra.Command) error {
 	if path != "" {
 		v.SetConfigFile(path)
 		if err := v.ReadInConfig(); err != nil && (named || !errors.Is(err, fs.ErrNotExist)) {
-			return usage(fmt.Errorf("the CLI's configuration: %w", err))
+			return usage(fmt.Errorf("the CLI's configuration %s: %w", path, unread(path, err)))
 		}
 	}
 	if err := v.UnmarshalExact(&a.conf); err != nil {
@@ -64,7 +65,35 @@ func (a *app) configure(cmd *cobra.Command) error {
 	if a.flags.noInput {
 		a.asks = false
 	}
-	return errors.Join(checkOutput(a.conf.Output), checkEdges(path, a.conf.Edges))
+	return cmp.Or(checkOutput(a.conf.Output), checkEdges(path, a.conf.Edges), a.checkDurations(cmd))
+}
+
+// unread says why a file could not be read. Viper tells the form by the extension, and complains of that even about a
+// file that is not there.
+func unread(path string, err error) error {
+	if _, missing := os.Stat(path); missing != nil {
+		if inner := errors.Unwrap(missing); inner != nil {
+			return inner // without the path, which the caller names
+		}
+		return missing
+	}
+	if _, ok := errors.AsType[viper.UnsupportedConfigError](err); ok {
+		return fmt.Errorf("the extension %q names no form of configuration; name the file %s.yaml", filepath.Ext(path), filepath.Base(path))
+	}
+	return err
+}
+
+// checkDurations refuses times that can not be meant.
+func (a *app) checkDurations(cmd *cobra.Command) error {
+	if a.flags.timeout <= 0 {
+		return usage(fmt.Errorf("--timeout %s: write how long one question may take, such as 5s", a.flags.timeout), "hotcut help"+pathOf(cmd))
+	}
+	for _, name := range []string{"wait", "wait-drained"} {
+		if f := cmd.Flags().Lookup(name); f != nil && strings.HasPrefix(f.Value.String(), "-") {
+			return usage(fmt.Errorf("--%s %s: a time can not be negative", name, f.Value), "hotcut help"+pathOf(cmd))
+		}
+	}
+	return nil
 }
 
 func checkEdges(path string, edges []cliEdge) error {
@@ -106,7 +135,7 @@ func edgeConfig(path, store string) (*config.Config, error) {
 	if path != "" {
 		v.SetConfigFile(path)
 		if err := v.ReadInConfig(); err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
+			return nil, fmt.Errorf("%s: %w", path, unread(path, err))
 		}
 		if ext := filepath.Ext(path); ext == ".yaml" || ext == ".yml" {
 			b, err := os.ReadFile(path)

@@ -32,7 +32,7 @@ viper reads; every key also as HOTCUT_SECTION_KEY in the environment. SIGHUP rea
 				return a.checked(file, c, err)
 			}
 			if err != nil {
-				return hint(faulty(file, err), "hotcut edge --check --config "+file)
+				return hint(faulty(file, err), checkCommand(file))
 			}
 			return a.runEdge(cmd.Context(), c, read)
 		},
@@ -40,6 +40,14 @@ viper reads; every key also as HOTCUT_SECTION_KEY in the environment. SIGHUP rea
 	cmd.Flags().StringVar(&file, "config", "", "configuration file")
 	cmd.Flags().BoolVar(&check, "check", false, "say everything that is wrong with the configuration, and stop")
 	return cmd
+}
+
+// checkCommand is how to see the faults again.
+func checkCommand(file string) string {
+	if file == "" {
+		return "hotcut edge --check --config edge.yaml"
+	}
+	return "hotcut edge --check --config " + file
 }
 
 // checkData is the verdict on a configuration.

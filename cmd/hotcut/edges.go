@@ -57,6 +57,7 @@ func (a *app) edges(ctx context.Context) error {
 	return v.show(a, r)
 }
 
+// edgeRows judges who is silent by the time of the look: waiting for one edge's answer must not age the others.
 func (a *app) edgeRows(v *seen, answers []migration.Answer[admin.State]) []edgeRow {
 	rows := []edgeRow{}
 	for _, n := range v.Nodes {
@@ -67,7 +68,7 @@ func (a *app) edgeRows(v *seen, answers []migration.Answer[admin.State]) []edgeR
 			n.Edge, n.SeenAt = answers[i].Edge, max(seen, v.At.UnixMilli())
 		}
 		n.Schemas, n.Inside, n.Keys = orNone(n.Schemas), orEmpty(n.Inside), orEmpty(n.Keys)
-		row := edgeRow{NodeState: n, Targets: []admin.TargetState{}, Silent: a.now().Sub(time.UnixMilli(n.SeenAt)) > policy.Remain}
+		row := edgeRow{NodeState: n, Targets: []admin.TargetState{}, Silent: v.At.Sub(time.UnixMilli(n.SeenAt)) > policy.Remain}
 		if i >= 0 {
 			row.Answers, row.Uptime = true, answers[i].Value.Uptime
 			if answers[i].Value.Targets != nil {
@@ -126,7 +127,7 @@ func (a *app) edgeTable(w io.Writer, v *seen, rows []edgeRow) {
 		if r.Silent {
 			state = "SILENT"
 		}
-		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%d\t%s\t%s\t%s\n", r.Edge, r.Rev, dash(state), a.ago(r.SeenAt), r.Dialogs, targetWords(r.Targets), dash(r.Build), dash(strings.Join(notes, ", ")))
+		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%d\t%s\t%s\t%s\n", r.Edge, r.Rev, dash(state), agoAt(v.At, r.SeenAt), r.Dialogs, targetWords(r.Targets), dash(r.Build), dash(strings.Join(notes, ", ")))
 	}
 }
 
@@ -158,17 +159,24 @@ func targetWords(targets []admin.TargetState) string {
 	return s
 }
 
-// errNoEdge: no edge of that name is listed anywhere.
-func errNoEdge(name string) error {
-	return &failure{exit: exitError, code: "no_edge", err: fmt.Errorf("no edge %q", name), next: []string{"hotcut edges"}}
+// errNoEdge: no edge of that name is listed anywhere; these are.
+func errNoEdge(name string, listed []string) error {
+	s := fmt.Sprintf("no edge %q", name)
+	if len(listed) > 0 {
+		slices.Sort(listed)
+		s += "; listed: " + list(slices.Compact(listed), 5)
+	}
+	return &failure{exit: exitError, code: "no_edge", err: errors.New(s), next: []string{"hotcut edges"}}
 }
 
 // theEdge finds one edge by the CLI's list, the roster in the store, or the last roster, in this order.
 func (a *app) theEdge(ctx context.Context, name string) (migration.Address, error) {
+	var listed []string
 	for _, at := range a.conf.addresses() {
 		if at.Name == name {
 			return at, nil
 		}
+		listed = append(listed, at.Name)
 	}
 	v, err := a.view(ctx)
 	if err != nil && !errors.Is(err, policy.ErrNoPolicy) {
@@ -179,7 +187,8 @@ func (a *app) theEdge(ctx context.Context, name string) (migration.Address, erro
 			if n.Edge == name {
 				return migration.Address{Name: name, Admin: n.Admin}, nil
 			}
+			listed = append(listed, n.Edge)
 		}
 	}
-	return migration.Address{}, errNoEdge(name)
+	return migration.Address{}, errNoEdge(name, listed)
 }

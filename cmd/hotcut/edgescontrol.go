@@ -161,7 +161,9 @@ func (a *app) command(ctx context.Context, name string, do func(context.Context,
 	ctx, cancel := a.limited(ctx)
 	defer cancel()
 	if err := do(ctx, c); err != nil {
-		return hint(fmt.Errorf("%s: %w", name, err), "hotcut edges")
+		f := *judge(fmt.Errorf("%s: %w", name, err))
+		f.next = []string{"hotcut edges"} // whatever the error: it is about this edge, not about the store
+		return &f
 	}
 	return nil
 }
@@ -189,7 +191,9 @@ func (a *app) forget(ctx context.Context, name string) error {
 		return err
 	}
 	known := false
+	var listed []string
 	for _, n := range nodes {
+		listed = append(listed, n.Edge)
 		if n.Edge != name {
 			continue
 		}
@@ -200,7 +204,7 @@ func (a *app) forget(ctx context.Context, name string) error {
 		}
 	}
 	if !known {
-		return errNoEdge(name)
+		return errNoEdge(name, listed)
 	}
 	if err := e.Store.Forget(ctx, name); err != nil {
 		return err

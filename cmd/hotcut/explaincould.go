@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"strings"
 
 	"github.com/hotcut/hotcut/policy"
 	"github.com/hotcut/hotcut/proxy/admin"
@@ -83,6 +84,14 @@ func sourceOf(s string) (netip.AddrPort, error) {
 	return netip.AddrPortFrom(addr, 0), err
 }
 
+// arrivedWords: "a phone", but "platform legacy", "trunk pbx", "carrier a".
+func arrivedWords(arrived string) string {
+	if strings.Contains(arrived, " ") {
+		return arrived
+	}
+	return "a " + arrived
+}
+
 func couldTable(w io.Writer, d couldData) {
 	x := d.Decision
 	fmt.Fprintf(w, "%s\t%s -> %s\t%s\tbecause %s\trev %d\n", dash(x.Tenant), d.FromRaw, d.ToRaw, x.Platform, argWords(x.Reason, x.Arg), x.Rev)
@@ -90,7 +99,7 @@ func couldTable(w io.Writer, d couldData) {
 	if d.Direction != policy.AnyDirection.String() {
 		fmt.Fprint(w, d.Direction+", ")
 	}
-	fmt.Fprintf(w, "from a %s", d.Arrived)
+	fmt.Fprint(w, "from "+arrivedWords(d.Arrived))
 	if d.Unit != "" {
 		fmt.Fprintf(w, ", unit %s", d.Unit)
 	}

@@ -33,7 +33,7 @@ func newFlipCmd(a *app) *cobra.Command {
 				}
 			}
 			by := a.by()
-			return a.make(cmd.Context(), migration.Flip(goal, by), back(goal.Stage == policy.StageLegacy), by, nil)
+			return a.make(cmd.Context(), migration.Flip(goal, by), back(goal.Stage == policy.StageLegacy), by, nil, args[0])
 		},
 	})
 	cmd.Flags().StringVar(&to, "to", "", "core, legacy, canary, or done (instant rollback ends)")

@@ -49,10 +49,10 @@ func haltWords(allLegacy bool) string {
 // askHalt: a bare halt asks which; without a terminal it is a usage error.
 func (a *app) askHalt(allLegacy, freeze *bool) error {
 	which := usage(errors.New("halt which way?"),
-		"hotcut halt --all-legacy     everything that is not done on legacy",
-		"hotcut halt --freeze         no change towards core")
+		"hotcut halt --all-legacy     # everything that is not done is served by legacy",
+		"hotcut halt --freeze         # no change towards core")
 	if *allLegacy {
-		return usage(errors.New("--all-legacy or --freeze, not both"))
+		return usage(errors.New("--all-legacy or --freeze, not both"), "hotcut help halt")
 	}
 	if !a.asks {
 		return which

@@ -50,6 +50,12 @@ func newHistoryCmd(a *app) *cobra.Command {
 		Short: "Show who changed what, newest first",
 		Args:  between(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if f.since < 0 || cmd.Flags().Changed("since") && f.since == 0 {
+				return usage(fmt.Errorf("--since %s: write how far back to look, such as 2h", f.since), "hotcut history --since 2h")
+			}
+			if f.limit < 1 {
+				return usage(fmt.Errorf("--limit %d: write how many changes to show, at least 1", f.limit), "hotcut history --limit 50")
+			}
 			e, err := a.eng()
 			if err != nil {
 				return err
@@ -74,6 +80,11 @@ func newHistoryCmd(a *app) *cobra.Command {
 				tenant = args[0]
 			}
 			entries := entriesOf(log, tenant, since, f.limit)
+			if len(entries) == 0 && tenant != "" {
+				if err := a.isTenant(cmd.Context(), tenant); err != nil {
+					return err
+				}
+			}
 			return a.showHistory(log, entries, whole || len(entries) == f.limit)
 		},
 	}
@@ -82,6 +93,16 @@ func newHistoryCmd(a *app) *cobra.Command {
 	cmd.Flags().IntVar(&f.limit, "limit", 50, "at most this many")
 	cmd.ValidArgsFunction = a.completeTenants
 	return cmd
+}
+
+// isTenant is an error for an id that the policy does not know: no changes of it is no answer then.
+func (a *app) isTenant(ctx context.Context, id string) error {
+	v, err := a.view(ctx, id)
+	if err != nil || !v.Known() {
+		return err
+	}
+	_, err = v.Tenant(id)
+	return err
 }
 
 // entriesOf filters the log, newest first.

@@ -13,7 +13,7 @@ func newHoldCmd(a *app) *cobra.Command {
 		Args:  atLeast(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			by := a.by()
-			return a.make(cmd.Context(), migration.Hold(args, by), false, by, nil)
+			return a.make(cmd.Context(), migration.Hold(args, by), false, by, nil, args...)
 		},
 	})
 	cmd.ValidArgsFunction = a.completeTenants
@@ -27,7 +27,7 @@ func newReleaseCmd(a *app) *cobra.Command {
 		Args:  atLeast(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			by := a.by()
-			return a.make(cmd.Context(), migration.Release(args, by), false, by, nil)
+			return a.make(cmd.Context(), migration.Release(args, by), false, by, nil, args...)
 		},
 	})
 	cmd.ValidArgsFunction = a.completeTenants

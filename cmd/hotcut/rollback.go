@@ -24,6 +24,9 @@ func newRollbackCmd(a *app) *cobra.Command {
   hotcut rollback --since 30m --yes
   hotcut rollback acme-dental --direct --yes     # past the store, on every edge`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("since") && since <= 0 {
+				return usage(fmt.Errorf("--since %s: write how far back to go, such as 30m", since), "hotcut rollback --since 30m")
+			}
 			if err := oneChoice(len(args) > 0, all, since > 0); err != nil {
 				return err
 			}
@@ -31,11 +34,11 @@ func newRollbackCmd(a *app) *cobra.Command {
 				return a.rollbackDirect(cmd.Context(), args, all, since > 0)
 			}
 			by := a.by()
-			goal, err := a.rollbackGoal(cmd.Context(), args, all, since, by)
+			goal, of, err := a.rollbackGoal(cmd.Context(), args, all, since, by)
 			if err != nil {
 				return orDirect(err, args)
 			}
-			out, err := a.makeFor(cmd.Context(), goal, true, by, func(*migration.Outcome) string { return "new calls -> legacy" })
+			out, err := a.makeFor(cmd.Context(), goal, true, by, func(*migration.Outcome) string { return "new calls -> legacy" }, of...)
 			if drained > 0 && out != nil && (err == nil || judge(err).exit == exitLate) {
 				return join(err, a.waitDrained(cmd.Context(), tenantsOf(args, out), drained))
 			}
@@ -66,25 +69,27 @@ func oneChoice(named, all, since bool) error {
 	case 0:
 		return usage(errors.New("rollback of whom? name tenants, or say --all or --since DUR"), "hotcut rollback T", "hotcut rollback --since 30m")
 	}
-	return usage(errors.New("name tenants, or say --all, or --since, one of them"))
+	return usage(errors.New("name tenants, or say --all, or --since, one of them"), "hotcut help rollback")
 }
 
-func (a *app) rollbackGoal(ctx context.Context, ids []string, all bool, since time.Duration, by migration.Author) (migration.Goal, error) {
+// rollbackGoal is what the flags ask for, and the tenants that it is about; none when it is about everybody.
+func (a *app) rollbackGoal(ctx context.Context, ids []string, all bool, since time.Duration, by migration.Author) (migration.Goal, []string, error) {
 	switch {
 	case all:
-		return migration.RollbackAll(by), nil
+		return migration.RollbackAll(by), nil, nil
 	case since > 0:
 		e, err := a.eng()
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		log, whole, err := e.Past(ctx, a.now().Add(-since), 0)
+		begin := a.now().Add(-since)
+		log, whole, err := e.Past(ctx, begin, 0)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		return migration.RollbackSince(since, log, whole, by), nil
+		return migration.RollbackSince(since, log, whole, by), migration.MovedToCore(log, begin), nil
 	}
-	return migration.Rollback(ids, by), nil
+	return migration.Rollback(ids, by), ids, nil
 }
 
 // orDirect points past a store that does not answer.

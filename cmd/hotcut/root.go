@@ -96,6 +96,11 @@ on every edge in time, 7 denied, 8 store unreachable, stale or outcome unknown, 
 	}
 	root.SetHelpCommandGroupID("help")
 	root.SetCompletionCommandGroupID("help")
+	root.InitDefaultCompletionCmd() // now, so that a shell that there is none for is refused
+	if completion, _, err := root.Find([]string{"completion"}); err == nil {
+		completion.Args = noVerb
+		completion.Short = "Print what makes a shell complete commands and tenants"
+	}
 	return root
 }
 
@@ -105,6 +110,7 @@ func noVerb(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	err := fmt.Errorf("no command %q", strings.TrimSpace(cmd.CommandPath() + " " + args[0])[len("hotcut "):])
+	cmd.SuggestionsMinimumDistance = 2 // in edits; cobra's own default holds for its own message only
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		return usage(err, cmd.CommandPath()+" "+near[0])
 	}

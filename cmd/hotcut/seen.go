@@ -23,9 +23,12 @@ func (a *app) atRev(cmd *cobra.Command, to *uint64) {
 	cmd.Flags().Uint64Var(to, "at-rev", 0, "the policy as it was at this rev (default: now)")
 }
 
-// viewAt sees the policy now, or as it was at a rev.
-func (a *app) viewAt(ctx context.Context, rev uint64) (*seen, error) {
-	v, err := a.view(ctx)
+// viewAt sees the policy now, or as it was at a rev. of are the only tenants that will be looked at, if that is known.
+func (a *app) viewAt(ctx context.Context, rev uint64, of ...string) (*seen, error) {
+	if rev != 0 {
+		of = nil
+	}
+	v, err := a.view(ctx, of...)
 	if err != nil {
 		return nil, err
 	}
@@ -49,12 +52,12 @@ func (a *app) viewAt(ctx context.Context, rev uint64) (*seen, error) {
 	return v, nil
 }
 
-func (a *app) view(ctx context.Context) (*seen, error) {
+func (a *app) view(ctx context.Context, of ...string) (*seen, error) {
 	e, err := a.eng()
 	if err != nil {
 		return nil, err
 	}
-	v, err := e.View(ctx)
+	v, err := e.View(ctx, of...)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +66,7 @@ func (a *app) view(ctx context.Context) (*seen, error) {
 
 // needPolicy is an error when nobody could say what the policy is.
 func (a *app) needPolicy(v *seen) error {
-	if v.Snapshot != nil {
+	if v.Known() {
 		return nil
 	}
 	if v.Gone != nil {

@@ -153,7 +153,7 @@ func (a *app) statusTable(w io.Writer, v *seen, d statusData) {
 		fmt.Fprintf(w, "order\t%s on %s by %s, %s\n", o.What, o.Edge, o.By, a.ago(o.At*1000))
 	}
 	for _, s := range a.drains(d.Draining) {
-		fmt.Fprintf(w, "draining\t%s\n", s)
+		fmt.Fprintf(w, "draining\t%s\n", strings.Replace(s, " draining", "", 1))
 	}
 	if len(d.Unasked) > 0 {
 		fmt.Fprintf(w, "draining\t%s did not say\n", list(d.Unasked, 3))
@@ -208,11 +208,11 @@ func nextOfStatus(v *seen, d statusData) []string {
 			named[o.What] = true
 			switch o.What {
 			case "all-legacy":
-				next = append(next, "hotcut halt --all-legacy     commits the edges' own orders; then hotcut resume --direct")
+				next = append(next, "hotcut halt --all-legacy     # commits the edges' own orders; then hotcut resume --direct")
 			case "freeze":
-				next = append(next, "hotcut halt --freeze     commits the edges' own orders; then hotcut resume --direct")
+				next = append(next, "hotcut halt --freeze     # commits the edges' own orders; then hotcut resume --direct")
 			default:
-				next = append(next, "hotcut rollback "+o.What+"     commits the edges' own orders; then hotcut resume --direct "+o.What)
+				next = append(next, "hotcut rollback "+o.What+"     # commits the edges' own orders; then hotcut resume --direct "+o.What)
 			}
 		}
 	}

@@ -53,7 +53,7 @@ emergency) come from a JSON or YAML file with -f; a null there, or --clear FIELD
 				return usage(fmt.Errorf("set what of %s?", args[0]), "hotcut help tenant set")
 			}
 			by := a.by()
-			return a.make(cmd.Context(), migration.Set(args[0], fields, by), false, by, nil)
+			return a.make(cmd.Context(), migration.Set(args[0], fields, by), false, by, nil, args[0])
 		},
 	})
 	f.on(cmd)

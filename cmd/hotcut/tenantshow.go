@@ -20,7 +20,7 @@ func newTenantShowCmd(a *app) *cobra.Command {
 		Short: "Show everything that the policy says of a tenant",
 		Args:  exact(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			v, err := a.viewAt(cmd.Context(), atRev)
+			v, err := a.viewAt(cmd.Context(), atRev, args[0])
 			if err != nil {
 				return err
 			}
@@ -47,7 +47,7 @@ func (a *app) tenantDetails(w io.Writer, t *policy.Tenant, v *seen) {
 	line("tenant", t.ID)
 	line("name", t.Name)
 	line("stage", migration.Describe(t))
-	line("ready", migration.Ready(v.Snapshot.Globals()))
+	line("ready", migration.Ready(v.Globals()))
 	if t.Hold != nil {
 		line("hold", strings.TrimSuffix(fmt.Sprintf("by %s, %s: %s", t.Hold.By, stamp(t.Hold.At*1000), t.Hold.Reason), ": "))
 	}

@@ -30,7 +30,7 @@ Whoever comes back to core by it meets the gates.`,
 				return err
 			}
 			by := a.by()
-			return a.make(cmd.Context(), migration.Undo(c, by), false, by, nil)
+			return a.make(cmd.Context(), migration.Undo(c, by), false, by, nil, migration.About(c)...)
 		},
 	})
 }

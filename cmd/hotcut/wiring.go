@@ -18,7 +18,7 @@ func (a *app) eng() (*migration.Engine, error) {
 		return a.engine, nil
 	}
 	if a.conf.Store == "" {
-		return nil, usage(errors.New("no store: which policy is meant?"), "hotcut --store URL ..., or set HOTCUT_STORE")
+		return nil, usage(errors.New("no store: which policy is meant?"), "export HOTCUT_STORE=redis://127.0.0.1:6379/0", "hotcut help")
 	}
 	store, err := openStore(a.conf.Store)
 	if err != nil {

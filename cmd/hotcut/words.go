@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,11 +37,14 @@ func stamp(unixMs int64) string {
 }
 
 // ago is how long before now something was, "never" for no time at all.
-func (a *app) ago(unixMs int64) string {
+func (a *app) ago(unixMs int64) string { return agoAt(a.now(), unixMs) }
+
+// agoAt is ago as it was at a time: what a look found is as old as it was then.
+func agoAt(at time.Time, unixMs int64) string {
 	if unixMs == 0 {
 		return "never"
 	}
-	return migration.Ago(a.now().Sub(time.UnixMilli(unixMs))) + " ago"
+	return migration.Ago(at.Sub(time.UnixMilli(unixMs))) + " ago"
 }
 
 // when is ago, for times that need not be known.
@@ -59,9 +63,11 @@ func dash(s string) string {
 	return s
 }
 
-// drains says what still runs on the side that was left: "5 calls draining on core (oldest 11m02s)".
+// drains says what still runs on the side that was left: "5 calls draining on core (oldest 11m02s)". Where it is of more
+// than one tenant, each is named.
 func (a *app) drains(list []migration.Drain) []string {
 	var out []string
+	several := slices.ContainsFunc(list, func(d migration.Drain) bool { return d.Tenant != list[0].Tenant })
 	for _, d := range list {
 		if d.Count == 0 && !d.AtLeast {
 			continue
@@ -69,6 +75,9 @@ func (a *app) drains(list []migration.Drain) []string {
 		s := plural(d.Count, "call")
 		if d.AtLeast {
 			s = "at least " + s
+		}
+		if several {
+			s += " of " + dash(d.Tenant)
 		}
 		s += " draining on " + d.Platform.String()
 		if d.Oldest != 0 {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"time"
 
@@ -213,11 +214,29 @@ func (s *Store) sealLight(ctx context.Context, conn *redis.Conn, l look, c polic
 		// Somebody committed between the two reads, or an index is damaged: the log tells.
 		return nil, policy.ErrNeedsWhole
 	}
+	if c.ReadGlobals && c.Base < l.head.Rev && s.globalsStood(ctx, l.head, c.Base) {
+		light.Steady(c.Base)
+	}
 	step, err := light.Next(c, l.now)
 	if err != nil {
 		return nil, err
 	}
 	return &sealed{change: step.Change, head: step.Head, buckets: step.Buckets, hashes: step.Hashes}, nil
+}
+
+// maxStood is how many changes are read to see whether one of them touched the globals.
+const maxStood = 64
+
+// globalsStood asks the log whether the globals are those of rev. false: no, or it is not known.
+func (s *Store) globalsStood(ctx context.Context, head policy.Head, rev uint64) bool {
+	if head.Rev-rev > maxStood {
+		return false
+	}
+	_, changes, err := s.since(ctx, rev, head.Rev)
+	if err != nil || len(changes) == 0 || changes[len(changes)-1].Chain != head.Chain {
+		return false
+	}
+	return !slices.ContainsFunc(changes, func(c policy.Change) bool { return c.Globals != nil || c.Kind == policy.KindResync })
 }
 
 // send runs the script. From the moment it is sent, an error that is no answer of Redis leaves the outcome unknown.

@@ -203,8 +203,7 @@ func (s *Store) rebuild(ctx context.Context, h policy.Head, rev uint64) (*policy
 	return nil, errors.Join(append(faults, fmt.Errorf("rev %d: %w", rev, policy.ErrTrimmed))...)
 }
 
-// Peek reads the tenants named, and no others: a few kilobytes of a policy of any size, proven against its root.
-// Tenants that do not exist are left out.
+// Peek implements policy.Peeker: a few kilobytes of a policy of any size, proven against its root.
 func (s *Store) Peek(ctx context.Context, ids ...string) (*policy.Light, error) {
 	v, err := s.read.HMGet(ctx, s.key.head(), append(headFields, "globals")...).Result()
 	if err != nil {

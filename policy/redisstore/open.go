@@ -49,6 +49,7 @@ type Store struct {
 var (
 	_ policy.Store    = (*Store)(nil)
 	_ policy.Ancestry = (*Store)(nil)
+	_ policy.Peeker   = (*Store)(nil)
 )
 
 // Option of Open.
