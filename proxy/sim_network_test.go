@@ -149,7 +149,7 @@ func (x *simEdge) start() {
 	cfg.Node, cfg.State = x.name, x.dir
 	e := &Edge{cfg: &cfg, opts: Options{}, log: slog.New(slog.DiscardHandler), hash: func(b []byte) uint32 { return uint32(stableHash(b)) },
 		started: time.Unix(0, x.n.now), inForce: func() *policy.Snapshot { return x.policy }}
-	cfg.Limits.SourceRate, cfg.Limits.SourceBurst = 1e4, 1e4
+	cfg.Limits.SourceRate, cfg.Limits.SourceBurst, cfg.Limits.ExemptRate, cfg.Limits.ExemptBurst = 1e5, 1e5, 1e5, 1e5
 	e.setLimits()
 	e.count = x.counters
 	e.readers.New = func() any { return new(reader) }
