@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -94,7 +95,7 @@ func arrivedWords(arrived string) string {
 
 func couldTable(w io.Writer, d couldData) {
 	x := d.Decision
-	fmt.Fprintf(w, "%s\t%s -> %s\t%s\tbecause %s\trev %d\n", dash(x.Tenant), d.FromRaw, d.ToRaw, x.Platform, argWords(x.Reason, x.Arg), x.Rev)
+	fmt.Fprintf(w, "%s\t%s -> %s\t%s\tbecause %s\trev %d\n", cmp.Or(x.Tenant, "no tenant"), d.FromRaw, d.ToRaw, x.Platform, argWords(x.Reason, x.Arg), x.Rev)
 	fmt.Fprint(w, "  ")
 	if d.Direction != policy.AnyDirection.String() {
 		fmt.Fprint(w, d.Direction+", ")

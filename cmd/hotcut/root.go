@@ -98,7 +98,7 @@ on every edge in time, 7 denied, 8 store unreachable, stale or outcome unknown, 
 	root.SetCompletionCommandGroupID("help")
 	root.InitDefaultCompletionCmd() // now, so that a shell that there is none for is refused
 	if completion, _, err := root.Find([]string{"completion"}); err == nil {
-		completion.Args = noVerb
+		completion.Args, completion.RunE = noVerb, undecided
 		completion.Short = "Print what makes a shell complete commands and tenants"
 	}
 	return root
@@ -124,11 +124,14 @@ func pathOf(cmd *cobra.Command) string {
 
 // group makes a verb that only has verbs below it.
 func group(use, short string, below ...*cobra.Command) *cobra.Command {
-	cmd := &cobra.Command{Use: use, Short: short, Args: noVerb, RunE: func(cmd *cobra.Command, _ []string) error {
-		return usage(errors.New(cmd.CommandPath()+" needs to know what to do"), "hotcut help"+pathOf(cmd))
-	}}
+	cmd := &cobra.Command{Use: use, Short: short, Args: noVerb, RunE: undecided}
 	cmd.AddCommand(below...)
 	return cmd
+}
+
+// undecided is what a verb that only has verbs below it does by itself.
+func undecided(cmd *cobra.Command, _ []string) error {
+	return usage(errors.New(cmd.CommandPath()+" needs to know what to do"), "hotcut help"+pathOf(cmd))
 }
 
 // exact asks for exactly the arguments that the verb's usage line names.
