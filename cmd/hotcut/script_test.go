@@ -24,17 +24,20 @@ func TestScript(t *testing.T) {
 		UpdateScripts:       *update,
 		RequireExplicitExec: true,
 		Setup:               setup,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"hc":      code, // hc CODE ARGS...
-			"report":  report,
-			"world":   makeWorld,
-			"ready":   ready,
-			"dial":    dial,
-			"hangup":  hangup,
-			"redis":   redisServer,
-			"capture": capture,
-		},
+		Cmds:                verbsOfScripts,
 	})
+}
+
+// verbsOfScripts are what a script can do besides running commands.
+var verbsOfScripts = map[string]func(*testscript.TestScript, bool, []string){
+	"hc":      code, // hc CODE ARGS...
+	"report":  report,
+	"world":   makeWorld,
+	"ready":   ready,
+	"dial":    dial,
+	"hangup":  hangup,
+	"redis":   redisServer,
+	"capture": capture,
 }
 
 func setup(env *testscript.Env) error {
@@ -104,6 +107,7 @@ var normals = []struct {
 	{regexp.MustCompile(`\bport [0-9]+\b|(127\.77\.0\.[0-9]+):[0-9]+`), "$1:PORT"},
 	{regexp.MustCompile(`127\.0\.0\.1:[0-9]+`), "127.0.0.1:PORT"},
 	{regexp.MustCompile(`(?m)^\d\d:\d\d:\d\d  `), "CLOCK  "},
+	{regexp.MustCompile(`"durability": "not replicated within 500 ms"`), `"durability": "fsynced"`}, // an embedded Redis for the file store
 	{regexp.MustCompile(`"build": "[^"]*"`), `"build": "BUILD"`},
 	{regexp.MustCompile(`"go": "[^"]*"`), `"go": "GO"`},
 	{regexp.MustCompile(`go1\.[0-9.]+`), "GO"},
