@@ -52,6 +52,9 @@ func (t *Tenant) check() []Fault {
 			f.add(l.field, strconv.Itoa(l.n), "is negative", "write 0 for no limit")
 		}
 	}
+	if t.Limits.Registrations > 0 {
+		f.add("limits.registrations", strconv.Itoa(t.Limits.Registrations), "is not in this build: no edge counts registrations", "leave it out")
+	}
 	return f.list
 }
 

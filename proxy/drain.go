@@ -102,7 +102,11 @@ func (e *Edge) Reload() (changed, needsRestart []string, err error) {
 		return nil, nil, err
 	}
 	before := *e.keyIDs.Load()
-	e.topo.Store(buildTopology(merged, res, e, e.topo.Load()))
+	topo := buildTopology(merged, res, e, e.topo.Load())
+	if err := topo.checkNames(); err != nil {
+		return nil, needsRestart, err
+	}
+	e.topo.Store(topo)
 	e.setKeys(ring)
 	if fmt.Sprint(before) != fmt.Sprint(ring.IDs()) {
 		changed = append(changed, "keys")

@@ -114,7 +114,11 @@ func New(o Options) (_ *Edge, err error) {
 	if e.transport, err = transport.New(specs(res), e.handler(), e.transportLimits()); err != nil {
 		return nil, err
 	}
-	e.topo.Store(buildTopology(o.Config, res, e, nil))
+	topo := buildTopology(o.Config, res, e, nil)
+	if err := topo.checkNames(); err != nil {
+		return nil, err
+	}
+	e.topo.Store(topo)
 	e.current.Store(o.Config)
 	e.setKeys(ring)
 	e.restoreDialogs(time.Now().UnixNano())

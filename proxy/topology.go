@@ -2,6 +2,8 @@ package proxy
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -190,4 +192,29 @@ func (t *topology) carrierByHash(h uint32) int {
 		}
 	}
 	return -1
+}
+
+// checkNames refuses two names that tokens could not tell apart: they carry names as hashes. It happens by accident once
+// in thousands of configurations, and then a call would leave by the wrong listener.
+func (t *topology) checkNames() error {
+	seen := map[uint64]string{}
+	check := func(kind uint64, field, name string, hash uint32) error {
+		k := kind<<32 | uint64(hash)
+		if other, ok := seen[k]; ok && other != name {
+			return fmt.Errorf("%s: tokens can not tell the names %q and %q apart: rename one of them", field, other, name)
+		}
+		seen[k] = name
+		return nil
+	}
+	var errs []error
+	for i := range t.listeners {
+		errs = append(errs, check(0, "listen", t.listeners[i].name, uint32(t.listeners[i].hash)))
+	}
+	for i := range t.targets {
+		errs = append(errs, check(uint64(t.targets[i].platform), "platforms."+t.targets[i].platform.String()+".targets", t.targets[i].name, t.targets[i].hash))
+	}
+	for i := range t.carriers {
+		errs = append(errs, check(8, "carriers", t.carriers[i].name, t.carriers[i].hash))
+	}
+	return errors.Join(errs...)
 }

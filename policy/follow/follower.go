@@ -34,7 +34,8 @@ type Config struct {
 }
 
 const (
-	headEvery   = 2 * time.Second // the head is the truth, whatever the stream says
+	headEvery   = 2 * time.Second        // the head is the truth, whatever the stream says
+	headAlone   = 250 * time.Millisecond // while no stream rings
 	reportEvery = time.Second
 	callTime    = 2 * time.Second // of one small request to the store
 	loadTime    = time.Minute     // of loading or catching up
@@ -69,7 +70,10 @@ type Follower struct {
 	unsaved []policy.Change // since stored; nil with dirty: write a checkpoint
 	dirty   bool
 
+	streaming atomic.Bool // the store's stream rings
+
 	wake   chan struct{}
+	again  chan struct{} // the store answers: the stream may come back
 	report chan struct{}
 	save   chan struct{}
 }
@@ -84,7 +88,7 @@ func New(cfg Config) (*Follower, error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	f := &Follower{cfg: cfg, born: time.Now(), boot: mintBoot(),
-		wake: make(chan struct{}, 1), report: make(chan struct{}, 1), save: make(chan struct{}, 1)}
+		wake: make(chan struct{}, 1), again: make(chan struct{}, 1), report: make(chan struct{}, 1), save: make(chan struct{}, 1)}
 	s, torn, err := cfg.Disk.Load()
 	if err != nil {
 		return nil, fmt.Errorf("disk copy of the policy: %w", err)
@@ -140,36 +144,49 @@ func (f *Follower) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// runWatch is rung by the store's stream, and comes back to it for ever.
+// runWatch is rung by the store's stream, and comes back to it for ever: later and later, and at once when the store is
+// heard of again.
 func (f *Follower) runWatch(ctx context.Context) {
 	wait := minBackoff
 	for ctx.Err() == nil {
 		began := time.Now()
-		err := f.cfg.Store.Watch(ctx, func(policy.Head) { nudge(f.wake) })
+		err := f.cfg.Store.Watch(ctx, func(policy.Head) {
+			f.streaming.Store(true)
+			nudge(f.wake)
+		})
 		if ctx.Err() != nil {
 			return
+		}
+		if f.streaming.Swap(false) {
+			nudge(f.wake) // ask more often from now on
 		}
 		if time.Since(began) > maxBackoff {
 			wait = minBackoff
 		}
 		f.cfg.Log.Debug("the policy stream broke", "err", err, "again_in", wait.String())
-		pause(ctx, wait)
+		if pause(ctx, wait, f.again) {
+			wait = minBackoff
+			continue
+		}
 		wait = min(2*wait, maxBackoff)
 	}
 }
 
-// runSteps asks for the head when the bell rings, and every 2 s: a stream that is silent may be dead.
+// runSteps asks for the head when the bell rings, and every 2 s: a stream that is silent may be dead. While there is no
+// stream it asks every 250 ms: the first answer after an outage brings the policy, and the stream back. Answers alone do
+// not: a store that answers and refuses the stream is not asked for it at every answer.
 func (f *Follower) runSteps(ctx context.Context) {
-	tick := time.NewTicker(headEvery)
-	defer tick.Stop()
-	for {
-		f.step(ctx)
-		select {
-		case <-ctx.Done():
-			return
-		case <-f.wake:
-		case <-tick.C:
+	for heard := true; ctx.Err() == nil; {
+		answered := f.step(ctx)
+		if answered && !heard && !f.streaming.Load() {
+			nudge(f.again)
 		}
+		heard = answered
+		every := headEvery
+		if !f.streaming.Load() {
+			every = headAlone
+		}
+		pause(ctx, every, f.wake)
 	}
 }
 
@@ -220,8 +237,9 @@ func nudge(c chan struct{}) {
 	}
 }
 
-// pause waits d, give or take a half: edges that lost the store together do not come back together.
-func pause(ctx context.Context, d time.Duration) {
+// pause waits d, give or take a half: edges that lost the store together do not come back together. It reports whether
+// the bell rang before that.
+func pause(ctx context.Context, d time.Duration, bell <-chan struct{}) bool {
 	var b [1]byte
 	rand.Read(b[:])
 	t := time.NewTimer(d/2 + d*time.Duration(b[0])/256)
@@ -229,5 +247,8 @@ func pause(ctx context.Context, d time.Duration) {
 	select {
 	case <-ctx.Done():
 	case <-t.C:
+	case <-bell:
+		return true
 	}
+	return false
 }

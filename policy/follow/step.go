@@ -19,8 +19,9 @@ const (
 	AlarmDisk       = "policy_not_stored"    // the disk copy can not be written
 )
 
-// step compares the store's head with what is in force and catches up if, and only if, the head chains from it.
-func (f *Follower) step(ctx context.Context) {
+// step compares the store's head with what is in force and catches up if, and only if, the head chains from it. It
+// reports whether the store said what its head is.
+func (f *Follower) step(ctx context.Context) bool {
 	f.turn.Lock()
 	defer f.turn.Unlock()
 	call, cancel := context.WithTimeout(ctx, callTime)
@@ -30,7 +31,7 @@ func (f *Follower) step(ctx context.Context) {
 		f.alarmed(AlarmEmptied, h)
 	}
 	if err != nil {
-		return // the state turns stale by itself
+		return false // the state turns stale by itself
 	}
 	f.seen.Store(max(1, int64(time.Since(f.born))))
 	switch cur := f.base; {
@@ -47,6 +48,7 @@ func (f *Follower) step(ctx context.Context) {
 	default:
 		f.catchUp(ctx, h)
 	}
+	return true
 }
 
 // catchUp takes the records (applied, head] that chain and validate, up to the first that does not validate.
