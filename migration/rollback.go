@@ -114,7 +114,11 @@ func advances(tc policy.TenantChange) bool {
 
 func (p *Plan) takeBack(at Present, t *policy.Tenant) {
 	if !reachesCore(t) {
-		p.Notes = append(p.Notes, fmt.Sprintf("%s is on legacy already (%s)", t.ID, Describe(t)))
+		note := t.ID + " is on legacy already"
+		if words := Describe(t); words != policy.StageLegacy.String() {
+			note += " (" + words + ")"
+		}
+		p.Notes = append(p.Notes, note)
 		return
 	}
 	if t.Stage == policy.StageDone {

@@ -33,7 +33,7 @@ func newCallsCmd(a *app) *cobra.Command {
 	}
 	w.on(cmd)
 	cmd.Flags().IntVar(&limit, "limit", 200, "at most this many of each edge")
-	cmd.ValidArgsFunction = a.completeTenants
+	cmd.ValidArgsFunction = a.completeTenant
 	return cmd
 }
 
@@ -106,7 +106,7 @@ func newDrainingCmd(a *app) *cobra.Command {
 		},
 	}
 	w.on(cmd)
-	cmd.ValidArgsFunction = a.completeTenants
+	cmd.ValidArgsFunction = a.completeTenant
 	return cmd
 }
 

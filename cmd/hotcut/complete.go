@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -22,4 +23,38 @@ func (a *app) completeTenants(cmd *cobra.Command, _ []string, typed string) ([]s
 		}
 	}
 	return ids, cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeTenant offers a tenant to verbs that take one.
+func (a *app) completeTenant(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return a.completeTenants(cmd, args, typed)
+}
+
+// completeEdge offers the edges of the CLI's own list and of the roster.
+func (a *app) completeEdge(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+	if err := a.configure(cmd); err != nil || len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var names []string
+	for _, at := range a.conf.addresses() {
+		names = append(names, at.Name)
+	}
+	if v, err := a.view(cmd.Context()); err == nil {
+		for _, n := range v.Nodes {
+			names = append(names, n.Edge)
+		}
+	}
+	slices.Sort(names)
+	names = slices.DeleteFunc(slices.Compact(names), func(name string) bool { return !strings.HasPrefix(name, typed) })
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeWords offers the words that a flag takes.
+func completeWords(cmd *cobra.Command, flag string, words ...string) {
+	if err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // the verb has no such flag: known at the first start
+	}
 }

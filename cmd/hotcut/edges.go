@@ -36,7 +36,10 @@ func newEdgesCmd(a *app) *cobra.Command {
 		},
 	}
 	w.on(cmd)
-	cmd.AddCommand(newEdgesDrainCmd(a), newEdgesUndrainCmd(a), newEdgesReloadCmd(a), newEdgesForgetCmd(a))
+	for _, below := range []*cobra.Command{newEdgesDrainCmd(a), newEdgesUndrainCmd(a), newEdgesReloadCmd(a), newEdgesForgetCmd(a)} {
+		below.ValidArgsFunction = a.completeEdge
+		cmd.AddCommand(below)
+	}
 	return cmd
 }
 

@@ -39,7 +39,8 @@ func newFlipCmd(a *app) *cobra.Command {
 	cmd.Flags().StringVar(&to, "to", "", "core, legacy, canary, or done (instant rollback ends)")
 	cmd.Flags().StringVar(&share, "share", "", "with --to canary: percent of the tenant that core serves, in steps of 0.01")
 	cmd.Flags().StringVar(&mode, "mode", "now", "now; other modes are not in this build")
-	cmd.ValidArgsFunction = a.completeTenants
+	completeWords(cmd, "to", "core", "legacy", "canary", "done")
+	cmd.ValidArgsFunction = a.completeTenant
 	return cmd
 }
 

@@ -91,7 +91,7 @@ func newHistoryCmd(a *app) *cobra.Command {
 	cmd.Flags().DurationVar(&f.since, "since", 0, "only changes of this last time, such as 2h")
 	cmd.Flags().StringVar(&f.key, "key", "", "the change with this idempotency key: was it committed?")
 	cmd.Flags().IntVar(&f.limit, "limit", 50, "at most this many")
-	cmd.ValidArgsFunction = a.completeTenants
+	cmd.ValidArgsFunction = a.completeTenant
 	return cmd
 }
 

@@ -54,7 +54,7 @@ func (w *labWorld) talk(ctx context.Context, p *labPhone, to string, told *labTo
 	case ctx.Err() != nil:
 		return
 	case err != nil:
-		told.say(p.AOR(), "get no answer")
+		told.say(p.AOR(), "get no answer from "+p.edge.Name)
 		return
 	case !a.Answered():
 		told.say(p.AOR(), fmt.Sprintf("are refused: %s", a))
@@ -71,7 +71,7 @@ func (w *labWorld) talk(ctx context.Context, p *labPhone, to string, told *labTo
 	limit, cancel = context.WithTimeout(ctx, labPatience)
 	defer cancel()
 	if err := c.Hangup(limit); err != nil && ctx.Err() == nil {
-		told.say(p.AOR(), fmt.Sprintf("can not be hung up: %v", err))
+		told.say(p.AOR(), "get no answer from "+p.edge.Name) // why is the edge's own log to say
 	}
 }
 

@@ -79,13 +79,7 @@ func (a *app) policyOf(ctx context.Context, v *seen, name string) (*policy.Snaps
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := a.limited(ctx)
-	defer cancel()
-	s, err := e.Store.LoadAt(ctx, rev)
-	if err != nil {
-		return nil, hint(fmt.Errorf("rev %d: %w", rev, err), "hotcut history")
-	}
-	return s, nil
+	return a.loadAt(ctx, e, rev)
 }
 
 // readPolicy reads what `policy export` wrote.

@@ -42,14 +42,26 @@ func (a *app) viewAt(ctx context.Context, rev uint64, of ...string) (*seen, erro
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := a.limited(ctx)
-	defer cancel()
-	s, err := e.Store.LoadAt(ctx, rev)
+	s, err := a.loadAt(ctx, e, rev)
 	if err != nil {
-		return nil, hint(err, "hotcut history")
+		return nil, err
 	}
 	v.Snapshot, v.Head, v.past, v.Nodes = s, s.Head(), true, nil
 	return v, nil
+}
+
+// loadAt reads the policy as it was. An error names the rev that was asked for, not the one that the log ends before.
+func (a *app) loadAt(ctx context.Context, e *migration.Engine, rev uint64) (*policy.Snapshot, error) {
+	ctx, cancel := a.limited(ctx)
+	defer cancel()
+	s, err := e.Store.LoadAt(ctx, rev)
+	if errors.Is(err, policy.ErrTrimmed) {
+		err = fmt.Errorf("rev %d: %w", rev, policy.ErrTrimmed)
+	}
+	if err != nil {
+		return nil, hint(err, "hotcut history")
+	}
+	return s, nil
 }
 
 func (a *app) view(ctx context.Context, of ...string) (*seen, error) {

@@ -58,7 +58,7 @@ emergency) come from a JSON or YAML file with -f; a null there, or --clear FIELD
 	})
 	f.on(cmd)
 	cmd.Flags().StringArrayVar(&f.clear, "clear", nil, "JSON name of a field to take away; may be given several times")
-	cmd.ValidArgsFunction = a.completeTenants
+	cmd.ValidArgsFunction = a.completeTenant
 	return cmd
 }
 
@@ -72,7 +72,7 @@ func newTenantRemoveCmd(a *app) *cobra.Command {
 			return a.make(cmd.Context(), migration.Remove(args[0], by), false, by, nil)
 		},
 	})
-	cmd.ValidArgsFunction = a.completeTenants
+	cmd.ValidArgsFunction = a.completeTenant
 	return cmd
 }
 
@@ -144,6 +144,7 @@ func newTenantListCmd(a *app) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&stage, "stage", "", "only tenants at this stage")
+	completeWords(cmd, "stage", "legacy", "shadow", "canary", "core", "done")
 	a.atRev(cmd, &atRev)
 	return cmd
 }

@@ -34,7 +34,7 @@ func newTenantShowCmd(a *app) *cobra.Command {
 		},
 	}
 	a.atRev(cmd, &atRev)
-	cmd.ValidArgsFunction = a.completeTenants
+	cmd.ValidArgsFunction = a.completeTenant
 	return cmd
 }
 
