@@ -19,6 +19,9 @@
 // Undo works by field: it gives back the fields that the change altered and keeps what others altered since, saying so.
 // Whole records would silently take back a domain that somebody added in between.
 //
+// A change that names its tenants reads only them, where the store can (policy.Peeker). What they can not tell by
+// themselves, such as new claims or an id that does not exist, is planned by the whole policy, with the same outcome.
+//
 // A mass rollback is committed in pieces of at most 1,000 tenants. Towards legacy nothing is gained by all or nothing,
 // and a single tenant in the way must not hold up the rest.
 package migration

@@ -14,7 +14,8 @@
 // rollback is not held back by what was committed after it. Of records that do not chain none is taken.
 //
 // A bell (Watch, or 2 s) only makes the follower ask for the head: two sources of heads could overtake each other, and
-// an old head would look like a store that lost commits.
+// an old head would look like a store that lost commits. While no stream rings the head is asked for every 250 ms, and
+// the first answer ends the stream's backoff: a rollback right after an outage is the one that must not wait.
 //
 // Overrides with freeze hold back no rev: what follows it in the chain may be a rollback. Freeze is enforced where
 // changes are made, which sees it in this edge's report.

@@ -251,3 +251,26 @@ func BenchmarkConvergence(b *testing.B) {
 		}
 	}
 }
+
+// A rollback that is committed as soon as Redis is back reaches an edge within the poll of an outage, and the time of a
+// reply: not when a backoff ends.
+func TestRealBackAtOnce(t *testing.T) {
+	srv := redistest.Start(t, redistest.Persist())
+	s := realStore(t, srv)
+	snap := storetest.Seed(t, s, 20)
+	e := startEdge(t, realStore(t, srv), t.TempDir())
+	wait(t, "serving", func() bool { return e.Current() != nil })
+	for i := range 3 {
+		srv.Kill()
+		wait(t, "stale", func() bool { return e.State().State == policy.Stale })
+		srv.Restart()
+		began := time.Now()
+		h := storetest.Commit(t, s, storetest.Rollback(snap, fmt.Sprint("t", i)))
+		wait(t, "rolled back", func() bool { return e.State().Rev == h.Rev })
+		took := time.Since(began)
+		t.Logf("in force %v after Redis was back", took)
+		if took > time.Second { // 375 ms and two slow cores
+			t.Errorf("in force %v after Redis was back", took)
+		}
+	}
+}

@@ -149,10 +149,11 @@ func (s *Store) connectOne(u string, set settings) error {
 		o.DialTimeout, o.DialerRetries = dialTimeout, 1
 		o.ContextTimeoutEnabled, o.DisableIdentity, o.MaintNotificationsConfig = true, true, quiet()
 		o.PipelinePoolSize = -1
-		if set.dial != nil {
-			o.Dialer = set.dial
-		}
 		secure(o.TLSConfig)
+		if o.Dialer = set.dial; o.Dialer == nil {
+			o.Dialer = redis.NewDialer(o)
+		}
+		o.Dialer = undaunted(o.Dialer)
 		return redis.NewClient(o), nil
 	}
 	read, err := parse(1, 8, readTimeout)
