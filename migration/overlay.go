@@ -30,10 +30,6 @@ func Overlay(base *policy.Tenant, over Fields) (*policy.Tenant, error) {
 		return nil, fmt.Errorf("tenant %s: %w", base.ID, err)
 	}
 	for name, v := range over {
-		if bytes.Equal(bytes.TrimSpace(v), []byte("null")) {
-			delete(f, name)
-			continue
-		}
 		f[name] = v
 	}
 	b, err := json.Marshal(f)

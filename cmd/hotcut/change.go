@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -98,7 +99,8 @@ func (a *app) makeFor(ctx context.Context, goal migration.Goal, rescue back, by 
 		return nil, err
 	}
 	if a.change.dryRun {
-		return nil, join(a.showPlan(plan), plan.Refusal())
+		refused := cmp.Or(plan.Refusal(), a.wouldHold(ctx, e, plan))
+		return nil, join(a.showPlan(plan), refused)
 	}
 	if err := plan.Refusal(); err != nil {
 		return nil, err
@@ -112,6 +114,22 @@ func (a *app) makeFor(ctx context.Context, goal migration.Goal, rescue back, by 
 	}
 	late := a.follow(ctx, e, out)
 	return out, join(a.showOutcome(out, after), late)
+}
+
+// wouldHold is what the store would refuse of a plan: a dry run must not promise what a commit does not do.
+func (a *app) wouldHold(ctx context.Context, e *migration.Engine, p *migration.Plan) error {
+	if p.Empty() {
+		return nil
+	}
+	s, err := a.loadAt(ctx, e, 0)
+	if errors.Is(err, policy.ErrNoPolicy) {
+		return nil // it starts one
+	}
+	if err != nil {
+		return err
+	}
+	_, _, err = s.Next(p.Change, a.now())
+	return err
 }
 
 func (a *app) plan(ctx context.Context, e *migration.Engine, goal migration.Goal, rescue back, by migration.Author, of []string) (*migration.Plan, error) {

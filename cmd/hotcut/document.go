@@ -21,11 +21,11 @@ func readDocument(name string) ([]byte, error) {
 	}
 	var v any
 	if err := yaml.Unmarshal(b, &v); err != nil {
-		return nil, fmt.Errorf("%s is neither JSON nor YAML: %w", name, err)
+		return nil, fmt.Errorf("%s is neither JSON nor YAML: %w", fileName(name), err)
 	}
 	out, err := json.Marshal(v)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, fmt.Errorf("%s: %w", fileName(name), err)
 	}
 	return out, nil
 }
@@ -38,9 +38,17 @@ func readRecord(name string) (migration.Fields, error) {
 	}
 	var f migration.Fields
 	if err := json.Unmarshal(b, &f); err != nil || f == nil {
-		return nil, fmt.Errorf("%s does not hold one tenant's fields", name)
+		return nil, fmt.Errorf("%s does not hold one tenant's fields", fileName(name))
 	}
 	return f, nil
+}
+
+// fileName names a file in an error.
+func fileName(name string) string {
+	if name == "-" {
+		return "stdin"
+	}
+	return name
 }
 
 // readRecords reads a list of tenants: a JSON or YAML list, or a JSON object per line.
@@ -61,16 +69,16 @@ func recordsOf(name string, raw []byte) ([]migration.Fields, error) {
 	if !json.Valid(raw) {
 		var v any
 		if err := yaml.Unmarshal(raw, &v); err != nil {
-			return nil, fmt.Errorf("%s is neither JSON, JSON lines nor YAML: %w", name, err)
+			return nil, fmt.Errorf("%s is neither JSON, JSON lines nor YAML: %w", fileName(name), err)
 		}
 		var err error
 		if raw, err = json.Marshal(v); err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+			return nil, fmt.Errorf("%s: %w", fileName(name), err)
 		}
 	}
 	var list []migration.Fields
 	if err := json.Unmarshal(raw, &list); err != nil || list == nil {
-		return nil, fmt.Errorf("%s does not hold a list of tenants", name)
+		return nil, fmt.Errorf("%s does not hold a list of tenants", fileName(name))
 	}
 	return list, nil
 }
@@ -81,7 +89,7 @@ func jsonLines(name string, raw []byte) ([]migration.Fields, error) {
 	for dec.More() {
 		var f migration.Fields
 		if err := dec.Decode(&f); err != nil {
-			return nil, fmt.Errorf("%s: record %d: %w", name, len(list)+1, err)
+			return nil, fmt.Errorf("%s: record %d: %w", fileName(name), len(list)+1, err)
 		}
 		list = append(list, f)
 	}

@@ -70,7 +70,7 @@ func ofPolicy(s *policy.Snapshot, req admin.ExplainRequest, now int64) (admin.Ex
 	var tr policy.Trace
 	asked := s.Resolve(&q, &tr)
 	out := admin.ExplainResponse{Decision: admin.DecisionOf(s.Decide(asked)), Direction: tr.Direction.String(), Arrived: "phone",
-		FromRaw: tr.RawCaller, FromE164: tr.Caller(), ToRaw: tr.RawCalled, ToE164: tr.Called(), Unit: asked.Unit, Emergency: asked.Emergency}
+		FromRaw: req.From, FromE164: tr.Caller(), ToRaw: req.To, ToE164: tr.Called(), Unit: asked.Unit, Emergency: asked.Emergency}
 	if tr.Trunk != nil {
 		out.Arrived = "trunk " + tr.Trunk.Name
 	}
