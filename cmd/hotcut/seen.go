@@ -112,6 +112,9 @@ func (v *seen) show(a *app, r result) error {
 		gone.code, gone.next = "regressed", []string{"hotcut policy resync"}
 		r.warnings, r.next = nil, nil
 	}
+	if gone.code == "stale" {
+		gone.next = []string{"hotcut status -w"} // shows when the store is back
+	}
 	switch v.Fresh.State {
 	case policy.Stale:
 		gone.err = fmt.Errorf("stale, from %s: %w", v.from(), v.Gone)

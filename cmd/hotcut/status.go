@@ -206,13 +206,14 @@ func nextOfStatus(v *seen, d statusData) []string {
 				continue
 			}
 			named[o.What] = true
-			switch o.What {
-			case "all-legacy":
-				next = append(next, "hotcut halt --all-legacy     # commits the edges' own orders; then hotcut resume --direct")
-			case "freeze":
-				next = append(next, "hotcut halt --freeze     # commits the edges' own orders; then hotcut resume --direct")
-			default:
-				next = append(next, "hotcut rollback "+o.What+"     # commits the edges' own orders; then hotcut resume --direct "+o.What)
+			commit, take := "hotcut rollback "+o.What, "hotcut resume --direct "+o.What
+			if o.What == "all-legacy" || o.What == "freeze" {
+				commit, take = "hotcut halt --"+o.What, "hotcut resume --direct"
+			}
+			if saysSo(v, o.What) {
+				next = append(next, take+"     # the policy says the same")
+			} else {
+				next = append(next, commit+"     # commits the edges' own orders; then "+take)
 			}
 		}
 	}
@@ -220,6 +221,22 @@ func nextOfStatus(v *seen, d statusData) []string {
 		next = append(next, "hotcut edges")
 	}
 	return next
+}
+
+// saysSo reports whether the policy already orders what an edge obeys on its own.
+func saysSo(v *seen, what string) bool {
+	if v.Snapshot == nil {
+		return false
+	}
+	halt := v.Snapshot.Globals().Halt
+	switch what {
+	case "all-legacy":
+		return halt == policy.HaltAllLegacy
+	case "freeze":
+		return halt == policy.HaltFreeze || halt == policy.HaltAllLegacy
+	}
+	t, err := v.Tenant(what)
+	return err == nil && (t.RolledBack || t.Stage == policy.StageLegacy && len(t.Assigned) == 0 && len(t.Rules) == 0)
 }
 
 // watchFlags make a verb look again and again.
