@@ -140,7 +140,10 @@ func (e *Edge) drainingCalls(tenant string) []admin.Draining {
 		platform policy.Platform
 	}
 	m := map[group]*admin.Draining{}
-	lost := e.dialogFile.Lost() > 0
+	lost, since := e.dialogFile.Lost() > 0, int64(0)
+	if lost { // what did not fit into the file is known to this process alone
+		since = e.started.UnixMilli()
+	}
 	e.eachDialog(func(d *dialog) {
 		if d.tenant == "" || tenant != "" && d.tenant != tenant || p == nil || !movedAway(p, d) {
 			return
@@ -148,7 +151,7 @@ func (e *Edge) drainingCalls(tenant string) []admin.Draining {
 		g := group{d.tenant, d.platform}
 		x := m[g]
 		if x == nil {
-			x = &admin.Draining{Tenant: d.tenant, Platform: d.platform.String(), Oldest: d.since / 1e6, AtLeast: lost}
+			x = &admin.Draining{Tenant: d.tenant, Platform: d.platform.String(), Oldest: d.since / 1e6, AtLeast: lost, Since: since}
 			m[g] = x
 		}
 		x.Count++

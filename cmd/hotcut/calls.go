@@ -130,13 +130,13 @@ func (a *app) draining(ctx context.Context, tenant string) error {
 			}
 			return
 		}
-		fmt.Fprintln(w, "TENANT\tON\tCALLS\tOLDEST\tMOVED")
+		fmt.Fprintln(w, "TENANT\tON\tCALLS\tOLDEST")
 		for _, d := range rows {
 			count := fmt.Sprint(d.Count)
 			if d.AtLeast {
-				count = "at least " + count
+				count = "at least " + count + ", unknown before " + a.when(d.Since)
 			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", dash(d.Tenant), d.Platform, count, a.when(d.Oldest), a.when(d.Since))
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", dash(d.Tenant), d.Platform, count, a.when(d.Oldest))
 		}
 	}
 	return v.show(a, r)

@@ -50,7 +50,7 @@ type Draining struct {
 	Platform string `json:"platform"`
 	Count    int    `json:"count"`
 	Oldest   int64  `json:"oldest"`            // unix milliseconds: start of the oldest of them
-	Since    int64  `json:"since"`             // unix milliseconds: when the tenant moved away; 0: not known
+	Since    int64  `json:"since"`             // unix milliseconds: what is older may be missing; 0: nothing is
 	AtLeast  bool   `json:"atLeast,omitempty"` // the edge restarted and may not know them all
 }
 

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -42,6 +43,8 @@ func (r *Redis) Restart(empty bool) error {
 	if empty {
 		r.mini.FlushAll()
 	}
+	// miniredis ends this context with Close and does not make a new one: blocking reads would never wait again.
+	r.mini.Ctx, r.mini.CtxCancel = context.WithCancel(context.Background())
 	if err := r.mini.Restart(); err != nil {
 		return fmt.Errorf("lab: embedded Redis: %w", err)
 	}
