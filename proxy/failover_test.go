@@ -97,13 +97,13 @@ func (p *peer) drain() {
 // A target over TCP: a dial that fails counts as a refusal.
 func TestFailoverOnDial(t *testing.T) {
 	w := newWorld(t, tenant("acme", policy.StageLegacy))
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", home+":0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	dead := l.Addr().String()
 	l.Close()
-	w.cfg.Listen = append(w.cfg.Listen, config.Listen{Name: "in-tcp", Side: config.Inside, Transport: config.TCP, Address: "127.0.0.1:" + freePort(t)})
+	w.cfg.Listen = append(w.cfg.Listen, config.Listen{Name: "in-tcp", Side: config.Inside, Transport: config.TCP, Address: home + ":" + freePort(t)})
 	w.cfg.Platforms.Legacy.Targets = []config.Target{{Name: "dead", URI: "sip:" + dead + ";transport=tcp"}, {Name: "l1", URI: "sip:" + w.legacy.addr()}}
 	w.start()
 	for _, id := range []string{"a", "b", "c", "d"} { // some of them try the dead one first

@@ -6,8 +6,11 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -60,8 +63,8 @@ func newWorld(t *testing.T, tenants ...*policy.Tenant) *world {
 	w.cfg.Keys = config.MintKeyLine()
 	w.cfg.Names = []string{"sip.provider.test"}
 	w.cfg.Listen = []config.Listen{
-		{Name: "out", Side: config.Outside, Transport: config.UDP, Address: "127.0.0.1:" + freePort(t)},
-		{Name: "in", Side: config.Inside, Transport: config.UDP, Address: "127.0.0.1:" + freePort(t)},
+		{Name: "out", Side: config.Outside, Transport: config.UDP, Address: home + ":" + freePort(t)},
+		{Name: "in", Side: config.Inside, Transport: config.UDP, Address: home + ":" + freePort(t)},
 	}
 	w.cfg.Platforms.Legacy.Targets = []config.Target{{Name: "l1", URI: "sip:" + w.legacy.addr()}}
 	w.cfg.Platforms.Core.Targets = []config.Target{{Name: "c1", URI: "sip:" + w.core.addr()}}
@@ -72,14 +75,30 @@ func newWorld(t *testing.T, tenants ...*policy.Tenant) *world {
 	return w
 }
 
+// home is a loopback address of this process's own: test binaries run side by side, and none of them, nor a connection
+// that leaves by a port of the kernel's choice, can take a port between our looking and our binding.
+var home = fmt.Sprintf("127.%d.%d.1", 32+os.Getpid()>>8&127, os.Getpid()&255)
+
+var nextPort atomic.Int32
+
+// freePort is a port of home that nobody in this process has had yet, by UDP and TCP.
 func freePort(t *testing.T) string {
-	c, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 1000 {
+		port := strconv.Itoa(10000 + int(nextPort.Add(1)))
+		u, err := net.ListenPacket("udp", home+":"+port)
+		if err != nil {
+			continue
+		}
+		u.Close()
+		l, err := net.Listen("tcp", home+":"+port)
+		if err != nil {
+			continue
+		}
+		l.Close()
+		return port
 	}
-	defer c.Close()
-	_, port, _ := net.SplitHostPort(c.LocalAddr().String())
-	return port
+	t.Fatal("no free port at " + home)
+	return ""
 }
 
 func (w *world) apply(c policy.Change) policy.Head {
@@ -180,7 +199,7 @@ type message struct {
 	from *net.UDPAddr
 }
 
-func newPeer(t *testing.T) *peer { return newPeerAt(t, "127.0.0.1") }
+func newPeer(t *testing.T) *peer { return newPeerAt(t, home) }
 
 func newPeerAt(t *testing.T, ip string) *peer {
 	c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(ip)})

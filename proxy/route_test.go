@@ -135,8 +135,8 @@ func TestFlowOfAnotherEdge(t *testing.T) {
 	v.cfg.State = w.dir + "/state2"
 	v.cfg.Admin.Socket = w.dir + "/b.sock"
 	v.cfg.Listen = []config.Listen{
-		{Name: "out", Side: config.Outside, Transport: config.UDP, Address: "127.0.0.1:" + freePort(t)},
-		{Name: "in", Side: config.Inside, Transport: config.UDP, Address: "127.0.0.1:" + freePort(t)},
+		{Name: "out", Side: config.Outside, Transport: config.UDP, Address: home + ":" + freePort(t)},
+		{Name: "in", Side: config.Inside, Transport: config.UDP, Address: home + ":" + freePort(t)},
 	}
 	v.out, v.in = v.cfg.Listen[0].Address, v.cfg.Listen[1].Address
 	v.start()

@@ -17,8 +17,8 @@ func (w *world) beside() *world {
 	v.cfg.State = w.dir + "/state2"
 	v.cfg.Admin.Socket = w.dir + "/b.sock"
 	v.cfg.Listen = []config.Listen{
-		{Name: "out", Side: config.Outside, Transport: config.UDP, Address: "127.0.0.1:" + freePort(w.t)},
-		{Name: "in", Side: config.Inside, Transport: config.UDP, Address: "127.0.0.1:" + freePort(w.t)},
+		{Name: "out", Side: config.Outside, Transport: config.UDP, Address: home + ":" + freePort(w.t)},
+		{Name: "in", Side: config.Inside, Transport: config.UDP, Address: home + ":" + freePort(w.t)},
 	}
 	v.out, v.in = v.cfg.Listen[0].Address, v.cfg.Listen[1].Address
 	v.start()
@@ -156,7 +156,7 @@ func TestCarrierByItsOwnListener(t *testing.T) {
 	acme.Numbers = []string{"+1303555"}
 	w := newWorld(t, acme)
 	carrier, media := newPeer(t), newPeerAt(t, "127.0.0.3")
-	egress := "127.0.0.1:" + freePort(t)
+	egress := home + ":" + freePort(t)
 	w.cfg.Listen = append(w.cfg.Listen, config.Listen{Name: "carrier-a-in", Side: config.Inside, Transport: config.UDP, Address: egress})
 	w.cfg.Carriers = []config.Carrier{{Name: "carrier-a", URI: "sip:" + carrier.addr(), Sources: []string{carrier.addr(), "127.0.0.3"}, Egress: "carrier-a-in"}}
 	w.start()

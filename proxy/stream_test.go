@@ -107,7 +107,7 @@ func (s *stream) tcp(text string, of *peer) string {
 
 // tcpListen adds a TCP listener of each side.
 func (w *world) tcpListen() (out, in string) {
-	out, in = "127.0.0.1:"+freePort(w.t), "127.0.0.1:"+freePort(w.t)
+	out, in = home+":"+freePort(w.t), home+":"+freePort(w.t)
 	w.cfg.Listen = append(w.cfg.Listen,
 		config.Listen{Name: "out-tcp", Side: config.Outside, Transport: config.TCP, Address: out},
 		config.Listen{Name: "in-tcp", Side: config.Inside, Transport: config.TCP, Address: in})
