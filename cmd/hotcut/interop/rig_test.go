@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"text/template"
@@ -271,22 +272,29 @@ func (e *edge) ended(callID string) callrecord.Record {
 	return rec
 }
 
-// freeAddr is a loopback address that nobody listens on, by UDP nor by TCP.
+// home is a loopback address of this process's own: other packages' tests run side by side, and none of them, nor a
+// connection that leaves by a port of the kernel's choice, can take a port that we gave to a server.
+var home = fmt.Sprintf("127.%d.%d.1", 32+os.Getpid()>>8&127, os.Getpid()&255)
+
+var nextPort atomic.Int32
+
+// freeAddr is an address of home that nobody has had yet, free by UDP and by TCP.
 func freeAddr(t testing.TB) string {
-	for range 20 {
-		c, err := net.ListenPacket("udp", "127.0.0.1:0")
+	for range 1000 {
+		addr := fmt.Sprintf("%s:%d", home, 10000+nextPort.Add(1))
+		c, err := net.ListenPacket("udp", addr)
 		if err != nil {
-			t.Fatal(err)
+			continue
 		}
-		addr := c.LocalAddr().String()
-		l, err := net.Listen("tcp", addr)
 		c.Close()
-		if err == nil {
-			l.Close()
-			return addr
+		l, err := net.Listen("tcp", addr)
+		if err != nil {
+			continue
 		}
+		l.Close()
+		return addr
 	}
-	t.Fatal("no port is free by UDP and TCP")
+	t.Fatal("no port is free by UDP and TCP at " + home)
 	return ""
 }
 
@@ -319,7 +327,7 @@ func startSipp(t *testing.T, dir, name, scenario string, args ...string) *sipp {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.cmd = exec.Command("sipp", append(args, "-sf", file, "-i", "127.0.0.1", "-p", port, "-nostdin", "-buff_size", "4000000",
+	s.cmd = exec.Command("sipp", append(args, "-sf", file, "-i", home, "-p", port, "-nostdin", "-buff_size", "4000000",
 		"-trace_shortmsg", "-shortmessage_file", s.log, "-trace_err", "-error_file", s.errs)...)
 	s.cmd.Dir = dir
 	if err := s.cmd.Start(); err != nil {

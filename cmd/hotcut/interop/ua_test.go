@@ -30,7 +30,7 @@ type ua struct {
 
 func newUA(t *testing.T, name string) *ua {
 	t.Helper()
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	conn, err := net.ListenPacket("udp", freeAddr(t))
 	if err != nil {
 		t.Fatal(err)
 	}
