@@ -77,7 +77,11 @@ func TestRealDurability(t *testing.T) {
 	redistest.Start(t, redistest.Args("--replicaof", fmt.Sprintf("127.0.0.1 %d", srv.Port())))
 	raw := redis.NewClient(&redis.Options{Addr: srv.Addr()})
 	t.Cleanup(func() { raw.Close() })
-	until(t, func() bool { return raw.Wait(t.Context(), 1, time.Second).Val() == 1 })
+	conn := raw.Conn()
+	t.Cleanup(func() { conn.Close() })
+	until(t, func() bool { // a replica counts when it has taken a write, not when it has called
+		return conn.Set(t.Context(), "probe", "x", 0).Err() == nil && conn.Wait(t.Context(), 1, 200*time.Millisecond).Val() == 1
+	})
 	_, d, err = s.Apply(t.Context(), storetest.Edit(storetest.Load(t, s), policy.KindTenant, "t0", func(t *policy.Tenant) { t.Name = "x" }))
 	if err != nil || d.Replicas != 1 || d.Note != "replicated to 1" {
 		t.Errorf("%+v, %v", d, err)
