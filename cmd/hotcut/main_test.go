@@ -10,7 +10,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"hotcut": hotcutInTest})
+	testscript.Main(m, map[string]func(){"hotcut": hotcutInTest, "ttyrun": ttyRun})
 }
 
 // hotcutInTest is main, but for two orders that only the test binary obeys: HOTCUT_TEST_PLAIN replaces what differs
