@@ -12,13 +12,15 @@ import (
 // Drain stops new dialogs (503 with Retry-After; OPTIONS 503) and keeps the living. When the last has ended, or at the
 // deadline of timers.drain, Run returns and the edge leaves the roster. Drain(false) takes it back.
 func (e *Edge) Drain(on bool) error {
+	if on && !e.draining.Load() { // the deadline first: a look in between would find it passed, and end the edge under its calls
+		e.drainUntil.Store(time.Now().Add(e.cfg.Timers.Drain).UnixNano())
+	}
 	if e.draining.Swap(on) == on {
 		return nil
 	}
 	if on {
 		dialogs, _ := e.sizes()
 		e.log.Info("draining", "dialogs", dialogs, "deadline", e.cfg.Timers.Drain.String())
-		e.drainUntil.Store(time.Now().Add(e.cfg.Timers.Drain).UnixNano())
 	} else {
 		e.log.Info("drain taken back")
 	}

@@ -61,8 +61,8 @@ func (a *app) drain(ctx context.Context, name string, wait time.Duration) error 
 		err: fmt.Errorf("%s drains, with %s still up after %s", name, plural(left, "call"), wait), next: []string{"hotcut edges drain " + name + " --wait 1h"}})
 }
 
-// awaitEmpty counts an edge's calls until there are none or the wait is over. An edge that goes away has ended its
-// drain by itself.
+// awaitEmpty counts the calls of an edge that has taken the order to drain, until there are none or the wait is over. An
+// edge that goes away, even before the first look, has ended its drain by itself.
 func (a *app) awaitEmpty(ctx context.Context, c *admin.Client, name string, wait time.Duration) (int, error) {
 	deadline := time.After(wait)
 	told := -1
@@ -70,7 +70,7 @@ func (a *app) awaitEmpty(ctx context.Context, c *admin.Client, name string, wait
 		ask, cancel := a.limited(ctx)
 		s, err := c.State(ask)
 		cancel()
-		if errors.Is(err, admin.ErrUnreachable) && told >= 0 {
+		if errors.Is(err, admin.ErrUnreachable) {
 			return 0, nil
 		}
 		if err != nil {
