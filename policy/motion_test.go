@@ -13,7 +13,6 @@ func randomTenant(r *rand.Rand) *Tenant {
 	t.Stage = Stage(r.IntN(5))
 	t.Share = r.IntN(11) * 1000
 	t.RolledBack = r.IntN(5) == 0
-	t.CrossFailover = r.IntN(8) == 0
 	if t.Stage == StageDone || r.IntN(6) == 0 {
 		t.Emergency = &Emergency{Platform: Core, Certified: &Certification{By: "x", At: 1, Evidence: "y"}}
 	}
@@ -141,8 +140,7 @@ func TestMotionsAnnounceWhatHappens(t *testing.T) {
 			t.Fatalf("saw %s, Motions announced %s, MotionOf %s\nglobals %+v -> %+v\nbefore %s\nafter  %s", saw, said, alone, g, ga, bj, aj)
 		}
 		if plain(tc.Before) && plain(tc.After) && tc.Before != nil && tc.After != nil && c.Globals == nil &&
-			!masked(tc.After, ga) && tc.Before.Stage != StageDone && tc.After.Stage != StageDone &&
-			!(tc.After.CrossFailover && !tc.Before.CrossFailover) {
+			!masked(tc.After, ga) && tc.Before.Stage != StageDone && tc.After.Stage != StageDone {
 			exact++
 			if said != saw {
 				bj, _ := canonical(tc.Before)

@@ -55,6 +55,9 @@ func (t *Tenant) check() []Fault {
 	if t.Limits.Registrations > 0 {
 		f.add("limits.registrations", strconv.Itoa(t.Limits.Registrations), "is not in this build: no edge counts registrations", "leave it out")
 	}
+	if t.CrossFailover {
+		f.add("crossFailover", "true", "is not in this build: no edge takes a refused call to the other platform", "leave it out")
+	}
 	return f.list
 }
 

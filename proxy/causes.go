@@ -28,19 +28,17 @@ const (
 	causeStrayCancel           // CANCEL that matches nothing
 	causeStrayAck              // ACK that matches nothing
 	causeTimeout               // no final response in time (Timer B, Timer C)
-	causeCancelled             // cancelled, and no final response came
 	causeTransport             // the next hop could not be reached
 	causeTooBig                // our own answer would be larger than what came from an unverified source
 	causeUnreachablePeer       // the edge that owns the flow is not on the roster
 	causePanic                 // a fault of ours: the state of that Call-ID was dropped
-	causeKeepalive             // CRLF only
 	causes
 )
 
 var causeWords = [causes]string{
 	"none", "scan", "unknown_inside", "source_limit", "tenant_limit", "table_full", "bad_extension", "loop", "foreign_route", "bad_token",
 	"wrong_side", "no_dialog", "no_tenant", "no_trunk", "no_target", "no_flow", "no_policy", "draining", "stray_response",
-	"response_source", "stray_cancel", "stray_ack", "timeout", "cancelled", "transport", "too_big", "unreachable_peer", "panic", "keepalive",
+	"response_source", "stray_cancel", "stray_ack", "timeout", "transport", "too_big", "unreachable_peer", "panic",
 }
 
 func (c cause) String() string { return causeWords[c] }

@@ -63,13 +63,8 @@ func (s *seen) add(o seen) {
 	s.calleeByes += o.calleeByes
 }
 
-var simShared = sync.OnceValues(func() (*counters, config.KeyRing) {
-	ring, err := config.ParseKeys([]byte(config.MintKeyLine()))
-	if err != nil {
-		panic(err)
-	}
-	return newCounters(&Edge{}), ring
-})
+// simCounters are made once: registering the metrics takes longer than a seed.
+var simCounters = sync.OnceValue(func() *counters { return newCounters(&Edge{}) })
 
 // simKey makes the tokens of a seed the same in every run.
 func simKey() config.KeyRing {
@@ -84,7 +79,7 @@ func simulate(t *testing.T, seed uint64, loud bool) (seen, int) {
 	core := newSwitch(n, "core", "10.2.0.1:5060")
 	phone := newPhone(n, "192.0.2.99:5060")
 	legacy.busy, core.busy = 200, 200
-	counters, _ := simShared()
+	counters := simCounters()
 
 	snap := func(stage policy.Stage, rev uint64) *policy.Snapshot {
 		x := &policy.Tenant{ID: "acme", Domains: []string{"acme.example"}, Stage: stage, Salt: "00112233445566778899aabbccddeeff", HashVer: 1}
