@@ -197,7 +197,8 @@ func (o *Out) send() {
 
 // sendTo sends the prepared headers by the descriptor. A datagram that the kernel refuses is tried three times, because
 // the error may be that of an earlier datagram (an ICMP error waits on the socket for whoever calls next) and
-// reporting it clears it; then the next one has its turn.
+// reporting it clears it; then the next one has its turn. ECONNREFUSED always is an earlier one's, and on a busy machine
+// the errors of a whole batch can arrive between two tries.
 func (o *Out) sendTo(fd uintptr) {
 	var sent, bytes, full, failed, tries int
 	for at := 0; at < o.n; {
@@ -216,7 +217,7 @@ func (o *Out) sendTo(fd uintptr) {
 			full++
 			at++
 		default:
-			if tries++; tries == 3 {
+			if tries++; tries == 3 && errno != unix.ECONNREFUSED || tries == 2*sendBatch {
 				failed++
 				at, tries = at+1, 0
 			}
