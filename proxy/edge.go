@@ -246,6 +246,7 @@ func (e *Edge) closeFiles() {
 
 // setKeys gives every shard sealers for the ring's keys. The first signs.
 func (e *Edge) setKeys(ring config.KeyRing) {
+	ring = ring.Tokens()
 	keys := make([]signKey, len(ring))
 	for i := range ring {
 		keys[i] = signKey{id: ring[i].ID, tag: hash16(ring[i].ID), secret: ring[i].Secret[:]}

@@ -6,10 +6,10 @@ import "time"
 type Config struct {
 	Node    string   `mapstructure:"node"`    // name of this edge, unique over all edges
 	Store   string   `mapstructure:"store"`   // URL of the policy store
-	Data    string   `mapstructure:"data"`    // not in this build
+	Data    string   `mapstructure:"data"`    // URL of the Redis that edges share bindings over; empty: the store, where that is a Redis
 	Names   []string `mapstructure:"names"`   // every host by which phones and carriers know us
 	Via     string   `mapstructure:"via"`     // sent-by of all edges towards the inside: host or host:port; empty: the listener's
-	Secrets string   `mapstructure:"secrets"` // not in this build
+	Secrets string   `mapstructure:"secrets"` // file of HA1s and passwords for keep: digest
 	State   string   `mapstructure:"state"`   // directory of what survives a restart
 	Keys    string   `mapstructure:"keys"`    // file of token keys, or the keys themselves; see LoadKeys
 
@@ -77,10 +77,14 @@ type Platform struct {
 // Target is one SIP next hop of a platform.
 type Target struct {
 	Name          string        `mapstructure:"name"`
-	URI           string        `mapstructure:"uri"`  // sip:ADDRESS[:PORT][;transport=udp|tcp]
-	Pool          string        `mapstructure:"pool"` // empty: "main"
-	ReachBack     string        `mapstructure:"reach_back"`
-	Keep          string        `mapstructure:"keep"`          // empty or "none" in this build
+	URI           string        `mapstructure:"uri"`           // sip:ADDRESS[:PORT][;transport=udp|tcp]
+	Pool          string        `mapstructure:"pool"`          // empty: "main"
+	ReachBack     string        `mapstructure:"reach_back"`    // how it reaches phones: by "path" (RFC 3327) or by our "contact"; empty: path
+	Keep          string        `mapstructure:"keep"`          // how REGISTERs of our own are accepted: trust, digest or none; empty: none
+	CallID        string        `mapstructure:"callid"`        // of those: "own", or "phone" where it lists one contact under two Call-IDs twice; empty: own
+	ListsAll      bool          `mapstructure:"listsAll"`      // its 2xx to REGISTER lists every contact: what is missing there is gone (`hotcut doctor`)
+	RegisterRate  int           `mapstructure:"registerRate"`  // REGISTERs of phones per second from this edge; more wait; 0: 1000
+	KeepRate      int           `mapstructure:"keepRate"`      // REGISTERs of our own per second from this edge; 0: 200
 	TimerB        time.Duration `mapstructure:"timerB"`        // silence after which an INVITE goes to the next target; 0: timers.b
 	SharedDialogs bool          `mapstructure:"sharedDialogs"` // any target of the pool can serve any dialog of it
 }
@@ -133,4 +137,6 @@ type Timers struct {
 	C     time.Duration `mapstructure:"c"`     // longest ringing without a sign of life (RFC 3261 section 16.6 item 11)
 	Probe time.Duration `mapstructure:"probe"` // between two OPTIONS to a target, +-20 %
 	Drain time.Duration `mapstructure:"drain"` // longest drain before the edge exits with calls still up
+
+	Keepalive time.Duration `mapstructure:"keepalive"` // between two keepalives to a registered phone, +-20 %; 0: none
 }

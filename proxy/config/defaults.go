@@ -19,6 +19,8 @@ func Defaults() Config {
 			C:     210 * time.Second,
 			Probe: 10 * time.Second,
 			Drain: time.Hour,
+
+			Keepalive: 25 * time.Second,
 		},
 		Limits: Limits{
 			Message:       64 << 10,
@@ -43,6 +45,7 @@ func Defaults() Config {
 			Transactions:    1 << 18,
 			Choices:         1 << 17,
 			Dialogs:         1 << 17,
+			Bindings:        1 << 17,
 			CallRecords:     100_000,
 			CallRecordBytes: 256 << 20,
 		},

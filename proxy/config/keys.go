@@ -3,12 +3,14 @@ package config
 import (
 	"bytes"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -35,8 +37,31 @@ func (k Key) String() string { return k.ID }
 // GoString hides the secret from %#v.
 func (k Key) GoString() string { return "config.Key(" + k.ID + ")" }
 
-// KeyRing holds the token keys of all edges: the first signs, all verify. It is never empty.
+// KeyRing holds the token keys of all edges: the first signs, all verify. It is never empty. Last stands, if the file
+// has it, the binding key.
 type KeyRing []Key
+
+// BindingKey is the id of the key that names bindings and seals flows into Path. It signs no dialog and never rotates: a
+// registrar that sees another name sees another phone.
+const BindingKey = "binding"
+
+// Tokens are the keys of dialogs.
+func (r KeyRing) Tokens() KeyRing {
+	if last := len(r) - 1; r[last].ID == BindingKey {
+		return r[:last]
+	}
+	return r
+}
+
+// Binding is the key that does not rotate. Without a line of its own it is made from the last key of the file: then it
+// holds for as long as that one stays.
+func (r KeyRing) Binding() (secret [KeyBytes]byte, own bool) {
+	last := r[len(r)-1]
+	if last.ID == BindingKey {
+		return last.Secret, true
+	}
+	return sha256.Sum256(append([]byte("hotcut binding\n"), last.Secret[:]...)), false
+}
 
 // Signer is the key that seals new tokens.
 func (r KeyRing) Signer() *Key { return &r[0] }
@@ -121,8 +146,11 @@ func ParseKeys(b []byte) (KeyRing, error) {
 			return nil, fmt.Errorf("more than %d keys: remove those that sign no living call", MaxKeys)
 		}
 	}
-	if len(ring) == 0 {
-		return nil, errors.New("holds no key: `hotcut keys new` prints a line")
+	if i := slices.IndexFunc(ring, func(k Key) bool { return k.ID == BindingKey }); i >= 0 {
+		ring = append(slices.Delete(slices.Clone(ring), i, i+1), ring[i])
+	}
+	if len(ring) == 0 || ring[0].ID == BindingKey {
+		return nil, errors.New("holds no key that signs: `hotcut keys new` prints a line")
 	}
 	return ring, nil
 }
@@ -139,8 +167,15 @@ func validKeyID(s string) bool {
 // MintKeyLine makes a line for the key file: a random id of four bytes in hex, and 32 random bytes in base64.
 func MintKeyLine() string {
 	var id [4]byte
-	var secret [KeyBytes]byte
 	rand.Read(id[:]) // never fails since Go 1.24
+	return mintLine(hex.EncodeToString(id[:]))
+}
+
+// MintBindingLine makes the line of the binding key.
+func MintBindingLine() string { return mintLine(BindingKey) }
+
+func mintLine(id string) string {
+	var secret [KeyBytes]byte
 	rand.Read(secret[:])
-	return hex.EncodeToString(id[:]) + " " + base64.StdEncoding.EncodeToString(secret[:])
+	return id + " " + base64.StdEncoding.EncodeToString(secret[:])
 }

@@ -64,6 +64,27 @@ func manyKeys(n int) string {
 	return b.String()
 }
 
+// The binding key stands apart: it signs nothing, wherever in the file it is, and without it the last key stands in.
+func TestBindingKey(t *testing.T) {
+	first, second, binding := MintKeyLine(), MintKeyLine(), MintBindingLine()
+	ring, err := ParseKeys([]byte(binding + "\n" + first + "\n" + second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if secret, own := ring.Binding(); !own || secret != ring[2].Secret || len(ring.Tokens()) != 2 || ring.Signer().ID != ring.Tokens()[0].ID {
+		t.Errorf("ring %v: binding of its own %v, tokens %v", ring.IDs(), own, ring.Tokens().IDs())
+	}
+	if _, err := ParseKeys([]byte(binding)); err == nil {
+		t.Error("a file with nothing but the binding key was taken")
+	}
+	one, _ := ParseKeys([]byte(first + "\n" + second))
+	rotated, _ := ParseKeys([]byte(MintKeyLine() + "\n" + second))
+	a, own := one.Binding()
+	if b, _ := rotated.Binding(); own || a != b || a == one[1].Secret {
+		t.Error("without a line of its own the binding key must follow the last key, and not be it")
+	}
+}
+
 func TestLoadKeys(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "my keys")
 	if err := os.WriteFile(path, []byte("file "+zeros), 0o600); err != nil {

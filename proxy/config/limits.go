@@ -27,8 +27,9 @@ type Limits struct {
 
 	// Of tables (entries) and files.
 	Transactions    int   `mapstructure:"transactions"`
-	Choices         int   `mapstructure:"choices"` // ring of INVITE choices; a power of two
-	Dialogs         int   `mapstructure:"dialogs"` // a power of two
+	Choices         int   `mapstructure:"choices"`  // ring of INVITE choices; a power of two
+	Dialogs         int   `mapstructure:"dialogs"`  // a power of two
+	Bindings        int   `mapstructure:"bindings"` // of phones, over all edges that share them
 	CallRecords     int   `mapstructure:"callRecords"`
 	CallRecordBytes int64 `mapstructure:"callRecordBytes"` // of all record files together
 }

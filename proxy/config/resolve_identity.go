@@ -19,12 +19,14 @@ func (r *resolver) identity() {
 	case !validName(c.Node):
 		r.fault("node", quote(c.Node)+" is not a name", "use 1 to 63 of a-z, 0-9, - and .")
 	}
-	r.store(c.Store)
-	if c.Data != "" {
-		r.fault("data", "not in this build: call records and dialogs stay on the edge's own disk", "remove data")
-	}
+	r.store("store", c.Store)
+	r.data()
 	if c.Secrets != "" {
-		r.fault("secrets", "not in this build: no registration is kept on a second platform yet", "remove secrets")
+		if fi, err := os.Stat(c.Secrets); err != nil {
+			r.fault("secrets", err.Error(), "write the path of a file with lines of USER@DOMAIN REALM ha1-md5:HEX")
+		} else if fi.IsDir() {
+			r.fault("secrets", quote(c.Secrets)+" is a directory", "name a file with lines of USER@DOMAIN REALM ha1-md5:HEX")
+		}
 	}
 	if !filepath.IsAbs(c.State) {
 		r.fault("state", quote(c.State)+" is not an absolute path", "write a directory such as /var/lib/hotcut")
@@ -52,22 +54,22 @@ func (r *resolver) identity() {
 
 var storeSchemes = []string{"redis", "rediss", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster", "file"}
 
-// store judges the URL without quoting it: it may hold a password.
-func (r *resolver) store(s string) {
+// store judges a URL without quoting it: it may hold a password.
+func (r *resolver) store(path, s string) {
 	const fix = "write redis://HOST:PORT/DB, rediss://, redis+sentinel://, redis+cluster:// or file:///PATH"
 	u, err := url.Parse(s)
 	switch {
 	case s == "":
-		r.fault("store", "is missing", fix)
+		r.fault(path, "is missing", fix)
 	case err != nil || u.Scheme == "":
-		r.fault("store", "is not a URL", fix)
+		r.fault(path, "is not a URL", fix)
 	case u.Scheme == "file" && (u.Host != "" || !filepath.IsAbs(u.Path)):
-		r.fault("store", "file: needs an absolute path and no host", "write file:///PATH with three slashes")
+		r.fault(path, "file: needs an absolute path and no host", "write file:///PATH with three slashes")
 	case u.Scheme == "file":
 	case !slices.Contains(storeSchemes, u.Scheme):
-		r.fault("store", quote(u.Scheme)+" is no kind of store", fix)
+		r.fault(path, quote(u.Scheme)+" is no kind of store", fix)
 	case u.Host == "":
-		r.fault("store", "names no host", fix)
+		r.fault(path, "names no host", fix)
 	}
 }
 

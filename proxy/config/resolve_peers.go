@@ -74,12 +74,7 @@ func (r *resolver) platform(path string, number PlatformNumber, p *Platform) {
 		if !validName(hop.Pool) {
 			r.fault(tp+".pool", quote(t.Pool)+" is not a name", "use 1 to 63 of a-z, 0-9, - and .")
 		}
-		if t.ReachBack != "" {
-			r.fault(tp+".reach_back", "not in this build: registrations are not rewritten yet", "remove reach_back")
-		}
-		if t.Keep != "" && t.Keep != "none" {
-			r.fault(tp+".keep", quote(t.Keep)+" is not in this build: no registration is kept on a second platform yet", "write none, or remove keep")
-		}
+		r.registrations(tp, &t, &hop)
 		if t.TimerB != 0 && (t.TimerB < time.Second || t.TimerB > time.Minute) {
 			r.fault(tp+".timerB", t.TimerB.String()+" is out of range", "write 1s to 1m, or remove it for timers.b")
 		}

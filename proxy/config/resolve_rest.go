@@ -71,6 +71,9 @@ func (r *resolver) numbers() {
 	}
 	r.duration("timers.c", t.C, 3*time.Minute+time.Second, time.Hour) // RFC 3261 section 16.6 item 11: larger than 3 minutes
 	r.duration("timers.probe", t.Probe, 100*time.Millisecond, 10*time.Minute)
+	if t.Keepalive != 0 {
+		r.duration("timers.keepalive", t.Keepalive, 5*time.Second, time.Hour)
+	}
 	r.duration("timers.drain", t.Drain, time.Second, 7*24*time.Hour)
 
 	l := c.Limits
@@ -98,6 +101,7 @@ func (r *resolver) numbers() {
 		{"transactions", int64(l.Transactions), 1 << 10, 1 << 24},
 		{"choices", int64(l.Choices), 1 << 10, 1 << 24},
 		{"dialogs", int64(l.Dialogs), 1 << 10, 1 << 24},
+		{"bindings", int64(l.Bindings), 1 << 10, 1 << 24},
 		{"callRecords", int64(l.CallRecords), 1 << 10, 1 << 24},
 		{"callRecordBytes", l.CallRecordBytes, 1 << 20, 1 << 40},
 	} {

@@ -16,6 +16,7 @@ type Resolved struct {
 	Addresses map[string]struct{} // lower case host:port that are us: what listeners have and what they advertise
 	ViaHost   string              // "" when each listener speaks for itself
 	ViaPort   uint16              // 0: the listener's
+	Data      string              // URL of the Redis that edges share bindings over; "": none is shared
 }
 
 // Listener is one socket to open.
@@ -62,6 +63,13 @@ type NextHop struct {
 	Listener      int // inside listener that requests leave by unless a carrier's egress is meant
 	TimerB        time.Duration
 	SharedDialogs bool
+
+	ReachBack    string // "path" or "contact"
+	Keep         string // "none", "trust" or "digest"
+	CallID       string // "own" or "phone"
+	ListsAll     bool
+	RegisterRate int // per second
+	KeepRate     int // per second
 }
 
 // Network is where requests of a platform come from.
