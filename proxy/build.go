@@ -56,7 +56,15 @@ func buildTopology(cfg *config.Config, res *config.Resolved, e *Edge, old *topol
 	var hs []health.Target
 	for _, n := range res.NextHops {
 		x := target{name: n.Name, hash: hash32(n.Name), platform: policy.Platform(n.Platform), pool: n.Pool, addr: n.Addr, proto: protoOf(n.Proto),
-			listener: uint16(n.Listener), timers: e.timers, shared: n.SharedDialogs}
+			listener: uint16(n.Listener), timers: e.timers, shared: n.SharedDialogs,
+			byContact: n.ReachBack == "contact", phoneCallID: n.CallID == "phone", listsAll: n.ListsAll,
+			registerRate: n.RegisterRate, keepRate: n.KeepRate}
+		switch n.Keep {
+		case "trust":
+			x.keep = keepTrust
+		case "digest":
+			x.keep = keepDigest
+		}
 		if n.TimerB > 0 {
 			x.timers.B, x.timers.F = n.TimerB, n.TimerB
 		}

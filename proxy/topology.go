@@ -64,7 +64,26 @@ type target struct {
 	listener uint16 // that its requests leave by
 	timers   timers
 	shared   bool // its pool shares dialogs: in-dialog requests may fail over
+
+	// Of registrations.
+	byContact    bool // it reaches phones by our Contact, else by our Path (RFC 3327)
+	keep         keepMode
+	phoneCallID  bool // our own REGISTERs use the phone's Call-ID
+	listsAll     bool // what its 2xx to REGISTER does not list is gone
+	registerRate int  // of phones, per second
+	keepRate     int  // of our own, per second
 }
+
+// keepMode is how a target accepts REGISTERs of our own.
+type keepMode uint8
+
+const (
+	keepNone   keepMode = iota // it does not
+	keepTrust                  // by the address that they come from
+	keepDigest                 // by the secrets that we hold
+)
+
+func (k keepMode) String() string { return [...]string{"none", "trust", "digest"}[k] }
 
 type sourceNet struct {
 	platform policy.Platform
