@@ -75,6 +75,18 @@ func told(log *[]any) Backend {
 			note(q)
 			return ExplainResponse{Decision: Decision{Tenant: "acme", Platform: "core", Reason: "stage"}, ToRaw: q.To}, nil
 		},
+		Registrations: func(tenant string, limit int) []Registration {
+			note(tenant, limit)
+			return []Registration{{ID: "b", Tenant: tenant, Legacy: RegistrationHold{Until: 9, Own: true}}}
+		},
+		RegistrationSummary: func(tenant string) RegistrationSummaries {
+			note(tenant)
+			return RegistrationSummaries{Edge: "edge-1"}
+		},
+		Doctor: func(_ context.Context, q DoctorRequest) (DoctorReport, error) {
+			note(q)
+			return DoctorReport{Edge: "edge-1", Challenges: map[string]Challenge{"core": {Realms: []string{"a"}}}}, nil
+		},
 		Drain:        func(on bool) error { note(on); return nil },
 		Reload:       func() ([]string, []string, error) { return []string{"log.level"}, nil, nil },
 		Override:     func(q OverrideChange) error { note(q); return nil },
@@ -110,6 +122,16 @@ func TestClientAndServerAgree(t *testing.T) {
 	if a, err := c.Explain(ctx, q); err != nil || a.Decision.Platform != "core" || a.ToRaw != "911" || a.Targets == nil {
 		t.Errorf("Explain: %+v, %v", a, err)
 	}
+	if r, err := c.Registrations(ctx, "acme", 4); err != nil || len(r) != 1 || !r[0].Legacy.Own || r[0].Missing == nil {
+		t.Errorf("Registrations: %+v, %v", r, err)
+	}
+	if s, err := c.RegistrationSummary(ctx, "acme"); err != nil || s.Edge != "edge-1" || s.Rows == nil || s.KeepModes == nil {
+		t.Errorf("RegistrationSummary: %+v, %v", s, err)
+	}
+	dq := DoctorRequest{Tenant: "acme", User: "bob@acme.example", Platform: "core", Write: true}
+	if d, err := c.Doctor(ctx, dq); err != nil || d.Findings == nil || !reflect.DeepEqual(d.Challenges["core"], Challenge{[]string{"a"}, []string{}, []string{}}) {
+		t.Errorf("Doctor: %+v, %v", d, err)
+	}
 	if err := c.Drain(ctx, true); err != nil {
 		t.Errorf("Drain: %v", err)
 	}
@@ -133,7 +155,7 @@ func TestClientAndServerAgree(t *testing.T) {
 	if m, err := c.Metrics(ctx); err != nil || string(m) != "hotcut_up 1\n" {
 		t.Errorf("Metrics: %q, %v", m, err)
 	}
-	want := []any{"a&b", 5, "acme", "x@192.0.2.7", "acme", 9, q, true, o, "ff"}
+	want := []any{"a&b", 5, "acme", "x@192.0.2.7", "acme", 9, q, "acme", 4, "acme", dq, true, o, "ff"}
 	if !reflect.DeepEqual(log, want) {
 		t.Errorf("the backend was asked\n %+v\nwant\n %+v", log, want)
 	}
@@ -162,6 +184,9 @@ func TestRefusals(t *testing.T) {
 		{"GET", "/v1/calls?limit=0", "", 400, CodeBadRequest, "limit must be 1 to 10000"},
 		{"GET", "/v1/calls?limit=x", "", 400, CodeBadRequest, "limit must be"},
 		{"GET", "/v1/records?limit=99999", "", 400, CodeBadRequest, "limit must be"},
+		{"GET", "/v1/registrations?limit=10001", "", 400, CodeBadRequest, "limit must be 1 to 10000"},
+		{"POST", "/v1/doctor", `{"platform":"moon"}`, 400, CodeBadRequest, "platform must be"},
+		{"POST", "/v1/doctor", `{"force":true}`, 400, CodeBadRequest, `unknown field "force"`},
 		{"POST", "/v1/drain", "", 400, CodeBadRequest, "EOF"},
 		{"POST", "/v1/drain", "{}", 400, CodeBadRequest, "on is missing"},
 		{"POST", "/v1/drain", `{"on":true,"off":1}`, 400, CodeBadRequest, `unknown field "off"`},

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"io"
 	"net/http"
 
@@ -16,6 +17,10 @@ type Backend struct {
 	Records  func(callID string) []callrecord.Record            // oldest first
 	Recent   func(tenant string, limit int) []callrecord.Record // newest first
 	Explain  func(ExplainRequest) (ExplainResponse, error)
+
+	Registrations       func(tenant string, limit int) []Registration // tenant "": all
+	RegistrationSummary func(tenant string) RegistrationSummaries     // tenant "": all
+	Doctor              func(context.Context, DoctorRequest) (DoctorReport, error)
 
 	Drain        func(on bool) error
 	Reload       func() (changed, needsRestart []string, err error)

@@ -27,7 +27,7 @@ type Client struct {
 // Dial makes a client for "unix:///path" or "http://host:port" (there: Ready and Metrics only). It connects with the
 // first request.
 func Dial(address string) (*Client, error) {
-	t := &http.Transport{MaxIdleConns: 2, IdleConnTimeout: 10 * time.Second, ResponseHeaderTimeout: 30 * time.Second, Proxy: nil}
+	t := &http.Transport{MaxIdleConns: 2, IdleConnTimeout: 10 * time.Second, ResponseHeaderTimeout: DoctorTime + writeTime, Proxy: nil}
 	c := &Client{name: address, base: "http://edge", http: &http.Client{
 		Transport:     t,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

@@ -32,6 +32,10 @@ func (b *Backend) commands() map[string]route {
 		"/v1/override":     {"POST", b.override},
 		"/v1/accept-epoch": {"POST", b.acceptEpoch},
 		"/v1/policy":       {"GET", b.exportPolicy},
+
+		"/v1/registrations":        {"GET", b.registrations},
+		"/v1/registration-summary": {"GET", b.registrationSummary},
+		"/v1/doctor":               {"POST", b.doctor},
 	}
 }
 
@@ -79,7 +83,7 @@ func (b *Backend) calls(_ http.ResponseWriter, r *http.Request) (any, error) {
 	if b.Calls == nil {
 		return nil, errNotServed
 	}
-	limit, err := limitOf(r)
+	limit, err := limitOf(r, MaxCalls)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +103,7 @@ func (b *Backend) records(_ http.ResponseWriter, r *http.Request) (any, error) {
 	if b.Records == nil || b.Recent == nil {
 		return nil, errNotServed
 	}
-	limit, err := limitOf(r)
+	limit, err := limitOf(r, MaxCalls)
 	if err != nil {
 		return nil, err
 	}
@@ -256,14 +260,14 @@ func body(r *http.Request, v any) error {
 	return nil
 }
 
-func limitOf(r *http.Request) (int, error) {
+func limitOf(r *http.Request, most int) (int, error) {
 	s := r.FormValue("limit")
 	if s == "" {
-		return MaxCalls, nil
+		return most, nil
 	}
 	n, err := strconv.Atoi(s)
-	if err != nil || n < 1 || n > MaxCalls {
-		return 0, badRequest(fmt.Sprintf("limit must be 1 to %d", MaxCalls))
+	if err != nil || n < 1 || n > most {
+		return 0, badRequest(fmt.Sprintf("limit must be 1 to %d", most))
 	}
 	return n, nil
 }
