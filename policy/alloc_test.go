@@ -16,7 +16,7 @@ func TestNothingAllocates(t *testing.T) {
 			t.Rules = []Rule{{Direction: Outbound, Called: "+44", Users: []string{"bob"}, Platform: Core}}
 			t.Trunks = []Trunk{{Name: "pbx", Source: "192.0.2.0/28"}}
 		}),
-		tenant("beta", func(t *Tenant) { t.Stage = StageCore }))
+		tenant("beta", func(t *Tenant) { t.Stage, t.Phase = StageCore, &Phase{Name: PhaseSoaking, Until: 2} }))
 	over := s.WithOverrides(&Overrides{Tenants: map[string]Override{"beta": {}}})
 	src := netip.MustParseAddrPort("192.0.2.3:5060")
 	out := netip.MustParseAddrPort("[2001:db8::1]:5060")
@@ -47,6 +47,8 @@ func TestNothingAllocates(t *testing.T) {
 		s.ByDomain("beta.example")
 		s.ByTrunk(src, "tcp")
 		s.Tenant("acme").IsEmergency("9911")
+		s.Tenant("beta").Clamped(1)
+		s.Tenant("beta").Armed(1)
 	}); n != 0 {
 		t.Errorf("look-ups: %v allocations", n)
 	}

@@ -62,6 +62,7 @@ func (l *linter) tenant(r *Record) {
 	l.trunks(r)
 	l.rules(t)
 	l.users(t)
+	l.phase(t)
 	if t.RolledBack && t.Stage >= StageCanary {
 		l.add(t.ID, "", "rolled_back", "", "the tenant was taken back; its stage "+t.Stage.String()+" has no effect", "flip it again, or set the stage to what is true")
 	}

@@ -29,6 +29,14 @@ func TestLint(t *testing.T) {
 			t.Stage, t.Country, t.Numbers = StageCanary, "1", []string{"+1212"}
 			t.Emergency = &Emergency{Users: []string{"112"}}
 		}),
+		tenant("armed-late", func(t *Tenant) { t.Phase = &Phase{Name: PhaseArmed, Until: 1000} }),
+		tenant("soaked", func(t *Tenant) { t.Phase = &Phase{Name: PhaseSoaking, Until: 1000} }),
+		tenant("armed-long", func(t *Tenant) { t.Phase = &Phase{Name: PhaseArmed, Until: 1001 + longPhase} }),
+		tenant("armed-core", func(t *Tenant) { t.Stage, t.Phase = StageCore, &Phase{Name: PhaseArmed, Until: 2000} }),
+		tenant("soaking-done", func(t *Tenant) {
+			t.Stage, t.Phase = StageDone, &Phase{Name: PhaseSoaking, Until: 2000}
+			t.Emergency = &Emergency{Platform: Core, Certified: &Certification{By: "x", At: 1, Evidence: "x"}}
+		}),
 		tenant("back", func(t *Tenant) { t.Stage, t.Share, t.RolledBack = StageCore, 100, true }),
 	)
 	g := s.Globals()
@@ -57,6 +65,10 @@ func TestLint(t *testing.T) {
 		"tenant empty-canary: users: canary without a users map",
 		"tenant empty-canary: emergency.users: no urn:service:sos",
 		`tenant back: share "1%": has no effect in stage core`,
+		`tenant armed-late: phase.until "1000": has passed: the tenant was armed and not moved`,
+		`tenant armed-long: phase.until "605801": is more than a week ahead`,
+		`tenant armed-core: phase.name "armed": the tenant is on core already`,
+		`tenant soaking-done: phase.name "soaking": its phones register every two minutes`,
 		"tenant back: rolled_back: the tenant was taken back",
 		"tests[0]: fails: expected tenant gone, got none",
 		`tests[0].tenant "gone": names a tenant that does not exist`,
@@ -65,7 +77,7 @@ func TestLint(t *testing.T) {
 			t.Errorf("no finding %q", want)
 		}
 	}
-	if strings.Contains(all, "tenant clean") || strings.Contains(all, "rules[3]") {
+	if strings.Contains(all, "tenant clean") || strings.Contains(all, "tenant soaked") || strings.Contains(all, "rules[3]") {
 		t.Errorf("what is fine was found fault with")
 	}
 	if t.Failed() {

@@ -53,6 +53,7 @@ type Tenant struct {
 	Pool       Pools               `json:"pool,omitzero"`
 	Mirror     int                 `json:"mirror,omitempty"` // basis points of calls (hash of Call-ID)
 	Hold       *Hold               `json:"hold,omitempty"`
+	Phase      *Phase              `json:"phase,omitempty"`
 	Emergency  *Emergency          `json:"emergency,omitempty"` // nil: the defaults
 	Limits     Limits              `json:"limits,omitzero"`
 

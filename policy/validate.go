@@ -40,6 +40,7 @@ func (t *Tenant) check() []Fault {
 		checkText(f, "hold.by", t.Hold.By)
 		checkText(f, "hold.reason", t.Hold.Reason)
 	}
+	t.checkPhase(f)
 	t.checkEmergency(f)
 	for _, l := range []struct {
 		field string
@@ -51,9 +52,6 @@ func (t *Tenant) check() []Fault {
 		if l.n < 0 {
 			f.add(l.field, strconv.Itoa(l.n), "is negative", "write 0 for no limit")
 		}
-	}
-	if t.Limits.Registrations > 0 {
-		f.add("limits.registrations", strconv.Itoa(t.Limits.Registrations), "is not in this build: no edge counts registrations", "leave it out")
 	}
 	if t.CrossFailover {
 		f.add("crossFailover", "true", "is not in this build: no edge takes a refused call to the other platform", "leave it out")
