@@ -26,6 +26,8 @@ var table = map[string][]string{
 	"proxy/health":                nil,
 	"proxy/limit":                 nil,
 	"proxy/config":                nil,
+	"proxy/location":              nil,
+	"proxy/location/share":        {"proxy/location", "policy/redisstore"},
 	"proxy/callrecord":            {"policy"},
 	"proxy/metrics":               nil,
 	"proxy/admin":                 {"policy", "proxy/callrecord"},

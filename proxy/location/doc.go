@@ -1,4 +1,3 @@
-// Package location will be documented by its table.
+// Package location remembers which phone is where: the bindings that registrars confirmed, by an id that is the same on
+// every edge.
 package location
-
-type ID [10]byte
