@@ -25,6 +25,7 @@ var table = map[string][]string{
 	"proxy/choice":                nil,
 	"proxy/health":                nil,
 	"proxy/limit":                 nil,
+	"proxy/digest":                nil,
 	"proxy/config":                nil,
 	"proxy/location":              nil,
 	"proxy/location/share":        {"proxy/location", "policy/redisstore"},
@@ -39,7 +40,7 @@ var table = map[string][]string{
 	// L2
 	"proxy": {
 		"policy", "policy/follow", "policy/filestore", "media/ng",
-		"proxy/wire", "proxy/transaction", "proxy/transport", "proxy/choice", "proxy/health", "proxy/limit",
+		"proxy/wire", "proxy/transaction", "proxy/transport", "proxy/choice", "proxy/health", "proxy/limit", "proxy/digest",
 		"proxy/config", "proxy/callrecord", "proxy/metrics", "proxy/admin",
 	},
 	"migration/shadow": {"policy", "proxy/wire"},
