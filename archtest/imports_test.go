@@ -33,7 +33,8 @@ var table = map[string][]string{
 	"proxy/metrics":               nil,
 	"proxy/admin":                 {"policy", "proxy/callrecord"},
 	"media":                       nil,
-	"media/ng":                    {"media"},
+	"media/sdp":                   nil,
+	"media/ng":                    {"media", "media/sdp"},
 	"migration/evidence":          nil,
 	"dashboards":                  nil,
 
@@ -73,6 +74,7 @@ var reasons = []struct{ from, to, why string }{
 	{"policy*", "migration*", "a store that knew flips could not outlive them"},
 	{"media*", "policy*", "the relay does not know what a tenant is"},
 	{"media*", "proxy*", "the relay serves any NG client, not just our edge"},
+	{"media/sdp", "*", "it reads and writes bytes: which of them are whose media is decided above"},
 	{"proxy/transaction", "*", "the machines are (state, event, now) -> (state, actions): a simulator runs them without an edge"},
 	{"proxy/wire", "*", "the reader knows offsets, not meaning"},
 	{"proxy/transport", "*", "sockets carry bytes; who they belong to is decided above"},
