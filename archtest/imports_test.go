@@ -41,7 +41,7 @@ var table = map[string][]string{
 	// L2
 	"proxy": {
 		"policy", "policy/follow", "policy/filestore", "media/ng",
-		"proxy/wire", "proxy/transaction", "proxy/transport", "proxy/choice", "proxy/health", "proxy/limit", "proxy/digest",
+		"proxy/wire", "proxy/transaction", "proxy/transport", "proxy/choice", "proxy/health", "proxy/limit", "proxy/digest", "proxy/location",
 		"proxy/config", "proxy/callrecord", "proxy/metrics", "proxy/admin",
 	},
 	"migration/shadow": {"policy", "proxy/wire"},

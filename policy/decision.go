@@ -58,4 +58,5 @@ const (
 	ReasonBadUnit
 	ReasonTargetUnhealthy
 	ReasonFallback
+	ReasonChallenge // the request answers a challenge that this platform has just given (the edge, not Decide)
 )

@@ -13,7 +13,7 @@ var (
 	directionWords = []string{"any", "outbound", "inbound", "internal"}
 	reasonWords    = []string{
 		"none", "dialog_pin", "node_override", "global_halt", "emergency", "rolled_back", "assigned", "rule",
-		"bucket", "stage", "default", "no_tenant", "bad_unit", "target_unhealthy", "fallback",
+		"bucket", "stage", "default", "no_tenant", "bad_unit", "target_unhealthy", "fallback", "challenge",
 	}
 	motionWords = []string{"still", "towards-legacy", "towards-core", "both"}
 )

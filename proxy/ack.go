@@ -38,7 +38,7 @@ func (s *shard) ack(a *arrival, out *transport.Out) {
 		s.edge.drop(rej.cause)
 		return
 	}
-	h.seal, h.path = false, false
+	h.seal = false
 	s.forwardBare(a, &h, out)
 }
 

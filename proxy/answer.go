@@ -114,6 +114,8 @@ func (e *Edge) broken(now int64, from transport.Peer, head []byte, fault wire.Fa
 
 func phrase(code int) string {
 	switch code {
+	case 200:
+		return "OK"
 	case 400:
 		return "Bad Request"
 	case 403:
@@ -130,6 +132,8 @@ func phrase(code int) string {
 		return "Unsupported URI Scheme"
 	case 420:
 		return "Bad Extension"
+	case 430:
+		return "Flow Failed"
 	case 480:
 		return "Temporarily Unavailable"
 	case 481:

@@ -58,7 +58,7 @@ func buildTopology(cfg *config.Config, res *config.Resolved, e *Edge, old *topol
 		x := target{name: n.Name, hash: hash32(n.Name), platform: policy.Platform(n.Platform), pool: n.Pool, addr: n.Addr, proto: protoOf(n.Proto),
 			listener: uint16(n.Listener), timers: e.timers, shared: n.SharedDialogs,
 			byContact: n.ReachBack == "contact", phoneCallID: n.CallID == "phone", listsAll: n.ListsAll,
-			registerRate: n.RegisterRate, keepRate: n.KeepRate}
+			registerRate: n.RegisterRate, keepRate: n.KeepRate, shaper: newShaper(n.RegisterRate)}
 		switch n.Keep {
 		case "trust":
 			x.keep = keepTrust

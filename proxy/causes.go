@@ -5,40 +5,50 @@ package proxy
 type cause uint8
 
 const (
-	causeNone            cause = iota
-	causeScan                  // wire refused it; counted under the fault's own name
-	causeUnknownInside         // an inside listener heard from nobody we know
-	causeSourceLimit           // the source's budget is used up
-	causeTenantLimit           // the tenant's calls per second or concurrent calls are used up
-	causeTableFull             // a table of this shard is at its bound
-	causeBadExtension          // Proxy-Require names something
-	causeLoop                  // RFC 5393: this very request was here before
-	causeForeignRoute          // a preloaded Route that names neither us nor a platform
-	causeBadToken              // a token of ours whose MAC does not fit
-	causeWrongSide             // a valid token, used by a party that it does not speak for
-	causeNoDialog              // a To-tag, no token, and the dialog index does not know it
-	causeNoTenant              // unknown tenant while the default is none
-	causeNoTrunk               // a platform called something that is neither a tenant's nor a carrier's
-	causeNoTarget              // the platform's pool has no target
-	causeNoFlow                // the phone's connection is gone
-	causeNoPolicy              // the edge has no policy yet
-	causeDraining              // the edge takes no new dialogs
-	causeStrayResponse         // matches no transaction and carries no branch of ours
-	causeResponseSource        // a response from somewhere else than the request went to
-	causeStrayCancel           // CANCEL that matches nothing
-	causeStrayAck              // ACK that matches nothing
-	causeTimeout               // no final response in time (Timer B, Timer C)
-	causeTransport             // the next hop could not be reached
-	causeTooBig                // our own answer would be larger than what came from an unverified source
-	causeUnreachablePeer       // the edge that owns the flow is not on the roster
-	causePanic                 // a fault of ours: the state of that Call-ID was dropped
+	causeNone             cause = iota
+	causeScan                   // wire refused it; counted under the fault's own name
+	causeUnknownInside          // an inside listener heard from nobody we know
+	causeSourceLimit            // the source's budget is used up
+	causeTenantLimit            // the tenant's calls per second or concurrent calls are used up
+	causeTableFull              // a table of this shard is at its bound
+	causeBadExtension           // Proxy-Require names something
+	causeLoop                   // RFC 5393: this very request was here before
+	causeForeignRoute           // a preloaded Route that names neither us nor a platform
+	causeBadToken               // a token of ours whose MAC does not fit
+	causeWrongSide              // a valid token, used by a party that it does not speak for
+	causeNoDialog               // a To-tag, no token, and the dialog index does not know it
+	causeNoTenant               // unknown tenant while the default is none
+	causeNoTrunk                // a platform called something that is neither a tenant's nor a carrier's
+	causeNoTarget               // the platform's pool has no target
+	causeNoFlow                 // the phone's connection is gone
+	causeNoPolicy               // the edge has no policy yet
+	causeDraining               // the edge takes no new dialogs
+	causeStrayResponse          // matches no transaction and carries no branch of ours
+	causeResponseSource         // a response from somewhere else than the request went to
+	causeStrayCancel            // CANCEL that matches nothing
+	causeStrayAck               // ACK that matches nothing
+	causeTimeout                // no final response in time (Timer B, Timer C)
+	causeTransport              // the next hop could not be reached
+	causeTooBig                 // our own answer would be larger than what came from an unverified source
+	causeUnreachablePeer        // the edge that owns the flow is not on the roster
+	causeBadRegister            // a REGISTER with a Contact that is ours or too long, too many, or an Expires that is none
+	causeRegisterRate           // more REGISTERs for a target than it takes, for longer than a phone waits
+	causeAnsweredPing           // a platform's OPTIONS for a phone: answered by the edge, which keeps the phone's flow
+	causeNotServing             // a platform asked for a phone that the other one serves
+	causeForeignNotify          // a NOTIFY without dialog of the platform that does not serve: answered and dropped
+	causeForeignCheckSync       // likewise, and it would have restarted the phone
+	causeIntercepted            // a further branch of a call that was turned to the serving platform
+	causePhoneChallenge         // a phone challenged a platform's request: its answer would leak a digest
+	causeEvicted                // a subscription whose platform no longer serves
+	causePanic                  // a fault of ours: the state of that Call-ID was dropped
 	causes
 )
 
 var causeWords = [causes]string{
 	"none", "scan", "unknown_inside", "source_limit", "tenant_limit", "table_full", "bad_extension", "loop", "foreign_route", "bad_token",
 	"wrong_side", "no_dialog", "no_tenant", "no_trunk", "no_target", "no_flow", "no_policy", "draining", "stray_response",
-	"response_source", "stray_cancel", "stray_ack", "timeout", "transport", "too_big", "unreachable_peer", "panic",
+	"response_source", "stray_cancel", "stray_ack", "timeout", "transport", "too_big", "unreachable_peer", "bad_register", "register_rate", "answered_ping",
+	"not_serving", "foreign_notify", "foreign_check_sync", "intercepted", "phone_challenge", "evicted", "panic",
 }
 
 func (c cause) String() string { return causeWords[c] }

@@ -21,8 +21,15 @@ type counters struct {
 	failovers *metrics.Vec
 	stateless *metrics.Vec
 	expired   *metrics.Vec
-	framing   map[string]int      // wire's faults by name: what the transport tells of streams
-	sip       *metrics.Signalling // RFC 6076
+
+	bindings    *metrics.Vec
+	late        *metrics.Vec
+	credentials *metrics.Vec
+	intercepted *metrics.Vec
+	shaped      *metrics.Vec
+	keepalives  *metrics.Vec
+	framing     map[string]int      // wire's faults by name: what the transport tells of streams
+	sip         *metrics.Signalling // RFC 6076
 }
 
 var methodWords = []string{"INVITE", "ACK", "BYE", "CANCEL", "REGISTER", "OPTIONS", "SUBSCRIBE", "NOTIFY", "REFER", "INFO", "UPDATE", "PRACK", "MESSAGE", "PUBLISH", "other"}
@@ -54,6 +61,12 @@ func newCounters(e *Edge) *counters {
 	c.failovers = s.Counter("hotcut_failovers_total", "requests given to another target of the same platform", "", nil)
 	c.stateless = s.Counter("hotcut_stateless_responses_total", "responses forwarded without a transaction, by what their branch proves", "", nil)
 	c.expired = s.Counter("hotcut_dialogs_expired_total", "dialogs dropped from the index after 12 h of silence", "", nil)
+	c.bindings = s.Counter("hotcut_bindings_total", "what 2xx to REGISTER did to bindings", "change", bindWords)
+	c.late = s.Counter("hotcut_late_bindings_total", "phones that registered on a platform which did not serve them any more: handed over at once", "", nil)
+	c.credentials = s.Counter("hotcut_credentials_total", "credentials of the other platform taken out, credentials of nobody's nonce passed, challenges made to say stale=true", "change", credentialWords)
+	c.intercepted = s.Counter("hotcut_intercepted_total", "calls of the platform that does not serve, turned to the one that does", "platform", []string{"legacy", "core"})
+	c.shaped = s.Counter("hotcut_registers_delayed_total", "REGISTERs that waited for their turn at a target", "", nil)
+	c.keepalives = s.Counter("hotcut_keepalives_total", "keepalives sent to phones", "", nil)
 	for i, f := range faults {
 		c.framing[f] = i
 	}
@@ -63,6 +76,7 @@ func newCounters(e *Edge) *counters {
 		s.Gauge(name, help, func() []metrics.Sample { return []metrics.Sample{{Value: f()}} })
 	}
 	one("hotcut_dialogs", "dialogs in the index", func() float64 { n, _ := e.sizes(); return float64(n) })
+	one("hotcut_bindings", "bindings known, of all edges that share them", func() float64 { return float64(e.location.Len()) })
 	one("hotcut_transactions", "server transactions", func() float64 { _, n := e.sizes(); return float64(n) })
 	one("hotcut_policy_rev", "rev of the policy in force; 0: none", func() float64 {
 		if p := e.snapshot(); p != nil {
@@ -80,7 +94,7 @@ func newCounters(e *Edge) *counters {
 
 func decisionWords() []string {
 	var words []string
-	for r := policy.ReasonNone; r <= policy.ReasonFallback; r++ {
+	for r := policy.ReasonNone; r <= policy.ReasonChallenge; r++ {
 		for p := policy.NoPlatform; p <= policy.Core; p++ {
 			name := "none"
 			if p != policy.NoPlatform {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -19,7 +20,9 @@ import (
 	"github.com/hotcut/hotcut/proxy/callrecord"
 	"github.com/hotcut/hotcut/proxy/choice"
 	"github.com/hotcut/hotcut/proxy/config"
+	"github.com/hotcut/hotcut/proxy/digest"
 	"github.com/hotcut/hotcut/proxy/limit"
+	"github.com/hotcut/hotcut/proxy/location"
 	"github.com/hotcut/hotcut/proxy/transaction"
 	"github.com/hotcut/hotcut/proxy/transport"
 	"github.com/hotcut/hotcut/proxy/wire"
@@ -60,6 +63,13 @@ type Edge struct {
 	known       *limit.Sources // platforms, carriers, PBX trunks, edges
 	tenants     *limit.Tenants
 	count       *counters
+	location    *location.Table
+	lookUp      func(location.ID, func(*location.Binding)) // nil: bindings are not shared
+	nonces      *digest.Nonces
+	intercepts  intercepts
+	revSince    atomic.Int64 // unix ns: when the policy in force came
+	now         func() int64 // for what comes from aside; steps get the time as a value
+	newOut      func() *transport.Out
 	admin       *admin.Server
 	refusals    refusalLog
 	lines       lines
@@ -100,6 +110,10 @@ func New(o Options) (_ *Edge, err error) {
 	e.setLimits()
 	e.count = newCounters(e)
 	e.lines.queue = make(chan func(), 64)
+	e.nonces = digest.NewNonces(nonceEntries, nonceAge*time.Second)
+	e.intercepts.seed = maphash.MakeSeed()
+	e.now = func() int64 { return time.Now().UnixNano() }
+	e.newOut = func() *transport.Out { return e.transport.NewOut() }
 	e.readers.New = func() any { return new(reader) }
 	e.probes.init(e)
 	defer func() {
@@ -144,6 +158,7 @@ func (e *Edge) Run(ctx context.Context) error {
 	g.Go(func() error { e.runRoster(ctx); return nil })
 	g.Go(func() error { e.lines.run(ctx); return nil })
 	g.Go(func() error { return e.records.Run(ctx) })
+	g.Go(func() error { return e.location.Run(ctx) })
 	g.Go(func() error { return e.admin.Run(ctx) })
 	g.Go(func() error {
 		select {
@@ -228,6 +243,9 @@ func (e *Edge) openFiles() (err error) {
 	if e.ring, err = choice.Open(filepath.Join(dir, "choices"), e.cfg.Limits.Choices); err != nil {
 		return err
 	}
+	if e.location, err = location.Open(location.Options{Path: filepath.Join(dir, "bindings"), Limit: e.cfg.Limits.Bindings, Node: e.cfg.Node, Log: e.log}); err != nil {
+		return err
+	}
 	if e.dialogFile, err = choice.OpenDialogs(filepath.Join(dir, "dialogs"), e.cfg.Limits.Dialogs); err != nil {
 		return err
 	}
@@ -242,10 +260,14 @@ func (e *Edge) closeFiles() {
 	if e.dialogFile != nil {
 		e.dialogFile.Close()
 	}
+	if e.location != nil {
+		e.location.Close()
+	}
 }
 
 // setKeys gives every shard sealers for the ring's keys. The first signs.
 func (e *Edge) setKeys(ring config.KeyRing) {
+	binding, _ := ring.Binding()
 	ring = ring.Tokens()
 	keys := make([]signKey, len(ring))
 	for i := range ring {
@@ -255,9 +277,9 @@ func (e *Edge) setKeys(ring config.KeyRing) {
 		s := &e.shards[i]
 		s.mu.Lock()
 		if s.edge == nil {
-			s.init(e, keys)
+			s.init(e, keys, binding[:])
 		} else {
-			s.seal = newSealer(keys)
+			s.setKeys(keys, binding[:])
 		}
 		s.mu.Unlock()
 	}

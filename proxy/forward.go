@@ -8,6 +8,7 @@ import (
 	"github.com/hotcut/hotcut/policy"
 	"github.com/hotcut/hotcut/proxy/callrecord"
 	"github.com/hotcut/hotcut/proxy/choice"
+	"github.com/hotcut/hotcut/proxy/location"
 	"github.com/hotcut/hotcut/proxy/transaction"
 	"github.com/hotcut/hotcut/proxy/transport"
 	"github.com/hotcut/hotcut/proxy/wire"
@@ -24,6 +25,7 @@ type request struct {
 	server   transaction.Machine
 	timer    transaction.Timer
 	trying   transaction.Timer // of our 100
+	wait     transaction.Timer // while it is parked
 	listener uint16            // that it came by
 	who      party
 	reply    transport.Peer // where its answers go
@@ -48,6 +50,10 @@ type request struct {
 	reasons   []byte // Reason header lines of the CANCEL
 	dialog    *dialog
 	record    *callrecord.Record
+	reg       *registration // of a phone's REGISTER
+	nonce     []byte        // of credentials that a challenge must call stale
+	asking    bool          // parked until Redis says where the phone is
+	clamp     bool          // of SUBSCRIBE: its tenant moves, and it may not last
 	register  bool
 	endDialog bool // BYE: its final response ends hop.dialog
 }
@@ -82,7 +88,8 @@ func (s *shard) newRequest(a *arrival, h *hop) *request {
 	}
 	r.raw = append(make([]byte, 0, len(a.m.Raw)), a.m.Raw...)
 	r.hop.sealed = append([]byte(nil), h.sealed...) // the arrival's bytes end with the step
-	r.timer.Owner, r.trying.Owner = r, (*trying)(r)
+	r.timer.Owner, r.trying.Owner, r.wait.Owner = r, (*trying)(r), (*parked)(r)
+	r.reg, r.asking = h.reg, h.ask != (location.ID{})
 	kind := transaction.Server
 	if r.invite {
 		kind = transaction.InviteServer
@@ -91,13 +98,21 @@ func (s *shard) newRequest(a *arrival, h *hop) *request {
 	s.wheel.Set(&r.timer, r.server.Next())
 	s.requests[r.key] = r
 	r.register = a.m.Is("REGISTER")
+	if !r.asking {
+		s.placed(a, r)
+	}
+	return r
+}
+
+// placed: it is known where r goes.
+func (s *shard) placed(a *arrival, r *request) {
+	h := &r.hop
 	r.endDialog = h.inDialog && a.m.Is("BYE")
 	if r.invite && !h.inDialog && !h.toPeer {
 		s.openDialog(a, r)
 		r.record = s.newRecord(a, r)
 	}
 	s.edge.count.decisions.Add(decisionIndex(h.decision), 1)
-	return r
 }
 
 // launch sends r to r.hop as a new branch. m is the request as it came, just scanned or scanned again.
@@ -179,6 +194,15 @@ func (s *shard) rewrite(dst []byte, m *wire.Message, r *request, topo *topology,
 		sp.AddContentLength() // a datagram may do without, a stream may not
 	}
 	s.popRoutes(sp, m, h, topo)
+	if h.retarget != "" {
+		sp.Replace(m.RequestURI, []byte(h.retarget))
+	}
+	if r.reg != nil {
+		s.spliceRegister(sp, m, r, outL)
+	}
+	if h.target >= 0 && (r.who.kind == partyPhone || r.who.kind == partyTrunk) {
+		s.spliceCredentials(sp, m, r)
+	}
 	inside := r.who.kind == partyPlatform || r.who.kind == partyEdge
 	strip(sp, m, voice{trusted: r.who.trusted(h), inside: inside, toForeign: h.foreign})
 	return sp.AppendTo(dst)
@@ -190,7 +214,10 @@ func (s *shard) appendRoutes(dst []byte, m *wire.Message, r *request, topo *topo
 	var token []byte
 	switch {
 	case h.toPeer: // no second pin: the edge that owns the flow reads this one
-		dst = append(append(append(dst, "Route: <sip:"...), h.sealed...), '@')
+		dst = append(dst, "Route: <sip:"...)
+		if len(h.sealed) > 0 { // a flow that is known by its Contact stands in the Request-URI
+			dst = append(append(dst, h.sealed...), '@')
+		}
 		return append(h.peer.Addr.AppendTo(dst), ";lr>\r\n"...)
 	case r.who.kind == partyEdge && !h.seal || m.Is("ACK") || m.Is("CANCEL"):
 		return dst
@@ -201,15 +228,17 @@ func (s *shard) appendRoutes(dst []byte, m *wire.Message, r *request, topo *topo
 			a: r.dialogEnd(topo, in), b: h.to, tenant: h.decision.Tenant}
 		token = s.seal.appendToken(s.scratch[3][:0], &p, m.CallID.Of(m.Raw), m.From.Tag.Of(m.Raw))
 		s.scratch[3] = token
-	case h.path:
-		p := pin{kind: tokenFlow, platform: h.decision.Platform, rev: h.decision.Rev, edge: topo.node, listener: in.hash,
-			a: r.dialogEnd(topo, in), tenant: h.decision.Tenant}
-		token = s.seal.appendToken(s.scratch[3][:0], &p, nil, nil)
-		s.scratch[3] = token
-		dst = appendRoute(append(dst, "Path: "...), token, outL)
-		return append(dst, "Supported: path\r\n"...)
+	case r.reg != nil:
+		if len(r.reg.contacts) == 0 || topo.targets[h.target].byContact {
+			return dst
+		}
+		e := r.dialogEnd(topo, in)
+		return s.seal.appendPath(dst, r.reg.contacts[0].id, topo.node, &e, r.reg.tenant, outL)
 	default:
 		return dst
+	}
+	if h.route != "" && !h.inDialog { // RFC 3608: the platform's own path for what its phones send
+		dst = append(append(append(dst, "Route: "...), h.route...), "\r\n"...)
 	}
 	dst = appendRoute(append(dst, "Record-Route: "...), token, outL)
 	if in != outL {
@@ -221,15 +250,20 @@ func (s *shard) appendRoutes(dst []byte, m *wire.Message, r *request, topo *topo
 func appendRoute(dst, token []byte, l *listener) []byte {
 	dst = append(append(dst, "<sip:"...), token...)
 	dst = append(append(dst, '@'), l.host...)
+	return append(appendTransport(dst, l), ";lr>\r\n"...)
+}
+
+func appendTransport(dst []byte, l *listener) []byte {
 	if l.proto == transport.TCP {
-		dst = append(dst, ";transport=tcp"...)
+		return append(dst, ";transport=tcp"...)
 	}
-	return append(dst, ";lr>\r\n"...)
+	return dst
 }
 
 // dialogEnd is the party that sent r, as a pin names it.
 func (r *request) dialogEnd(topo *topology, in *listener) end {
-	a := arrival{who: r.who, from: transport.Peer{Listener: r.listener, Proto: in.proto, Conn: r.reply.Conn, Addr: r.src}, topo: topo, lst: in}
+	a := arrival{who: r.who, from: transport.Peer{Listener: r.listener, Proto: in.proto, Conn: r.reply.Conn, Addr: r.src}, topo: topo, lst: in,
+		bound: r.hop.from}
 	return a.end()
 }
 
@@ -259,6 +293,7 @@ func (s *shard) stepServer(now int64, r *request, ev transaction.Event, out *tra
 	if do&transaction.DoEnd != 0 {
 		s.wheel.Stop(&r.timer)
 		s.wheel.Stop(&r.trying)
+		s.wheel.Stop(&r.wait)
 		delete(s.requests, r.key)
 		if !r.final { // nobody answered, and nobody waits any more
 			r.final, r.raw = true, nil

@@ -83,7 +83,7 @@ func sealed(f *testing.F) (*sealer, *pin, []byte) {
 	key := func(id string, b byte) signKey {
 		return signKey{id: id, tag: hash16(id), secret: bytes.Repeat([]byte{b}, config.KeyBytes)}
 	}
-	s := newSealer([]signKey{key("a", 1), key("b", 2)})
+	s := newSealer([]signKey{key("a", 1), key("b", 2)}, make([]byte, 32))
 	p := &pin{kind: tokenDialog, platform: policy.Core, rev: 4129, edge: hash32("edge-1"), listener: 7, tenant: "acme",
 		a: end{kind: endFlow, proto: transport.TCP, listener: 7, conn: 99, addr: netip.MustParseAddrPort("[2001:db8::1]:5060")},
 		b: end{kind: endTarget, platform: policy.Core, name: hash32("c1")}}
@@ -120,7 +120,7 @@ func FuzzToken(f *testing.F) {
 // Every byte of a token counts, the last one with all its bits.
 func TestTokenHasOneSpelling(t *testing.T) {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-	s := newSealer([]signKey{{id: "a", tag: 1, secret: make([]byte, config.KeyBytes)}})
+	s := newSealer([]signKey{{id: "a", tag: 1, secret: make([]byte, config.KeyBytes)}}, make([]byte, 32))
 	for _, tenant := range []string{"a", "ab", "abc"} { // all three paddings
 		p := &pin{kind: tokenDialog, tenant: tenant, a: end{kind: endCarrier, name: 1}, b: end{kind: endTrunk, name: 2}}
 		token := s.appendToken(nil, p, []byte("c"), []byte("t"))

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 
 	"github.com/hotcut/hotcut/policy"
+	"github.com/hotcut/hotcut/proxy/location"
 	"github.com/hotcut/hotcut/proxy/transport"
 )
 
@@ -13,7 +14,7 @@ import (
 // state: A is the initiator, B is where we sent its request. The MAC covers the fields, the Call-ID and the
 // initiator's tag; so the tag that fits also tells the direction: From-tag: towards B, To-tag: towards A.
 //
-// A flow is the same token with one end, sealed into Path: how to reach a phone that registered through us.
+// A flow, sealed into Path, opens as a pin with one end: see flow.go.
 type pin struct {
 	kind     byte // tokenDialog or tokenFlow
 	platform policy.Platform
@@ -29,7 +30,7 @@ const (
 	tokenDialog = 'D'
 	tokenFlow   = 'F'
 
-	tokenVersion = 1
+	tokenVersion = 2
 	macSize      = 16
 	maxToken     = 192 // bytes before base64; a tenant's id is at most 63
 )
@@ -43,7 +44,10 @@ type end struct {
 	name     uint32          // endTarget, endCarrier, endTrunk: name hash
 	conn     uint64          // endFlow over a stream
 	addr     netip.AddrPort  // endFlow
+	id       location.ID     // endFlow: the binding that knows the newest flow; zero: none does
 }
+
+const hasID = 0x80 // in a token's byte of the protocol
 
 type endKind uint8
 
@@ -76,7 +80,11 @@ func (e *end) append(b []byte) []byte {
 	b = append(b, byte(e.kind))
 	switch e.kind {
 	case endFlow:
-		b = append(b, byte(e.proto))
+		if e.id == (location.ID{}) {
+			b = append(b, byte(e.proto))
+		} else {
+			b = append(append(b, byte(e.proto)|hasID), e.id[:]...)
+		}
 		b = binary.BigEndian.AppendUint16(b, e.listener)
 		if e.proto != transport.UDP {
 			b = binary.BigEndian.AppendUint64(b, e.conn)
@@ -147,7 +155,11 @@ func (f *fields) end() (e end) {
 	switch e.kind {
 	case endNone:
 	case endFlow:
-		e.proto = transport.Proto(f.byte())
+		proto := f.byte()
+		if proto&hasID != 0 {
+			e.id = location.ID(f.take(len(e.id)))
+		}
+		e.proto = transport.Proto(proto &^ hasID)
 		e.listener = f.uint16()
 		if e.proto != transport.UDP {
 			e.conn = f.uint64()

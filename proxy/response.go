@@ -159,6 +159,11 @@ func (s *shard) pass(now int64, b *branch, m *wire.Message, out *transport.Out) 
 		if r.record != nil {
 			r.record.PlatformCodes = append(r.record.PlatformCodes, status)
 		}
+		if r.challenged(status) {
+			s.edge.drop(causePhoneChallenge)
+			s.answer(now, r, 403, out)
+			return
+		}
 		if status == 503 && b.target >= 0 {
 			s.targetBusy(now, b, m)
 		}
@@ -180,14 +185,15 @@ func upstreamCode(status int) int {
 
 // passage is between whom a response passes.
 type passage struct {
-	said   voice // by whom
-	stream bool  // it goes up over one
+	said   voice   // by whom
+	stream bool    // it goes up over one
+	branch *branch // nil: after a restart
 }
 
 func (b *branch) upstream() passage {
 	r := b.req
 	h := &r.hop
-	return passage{stream: r.reply.Proto != transport.UDP,
+	return passage{branch: b, stream: r.reply.Proto != transport.UDP,
 		said: voice{trusted: !h.foreign, inside: h.to.kind == endNone || h.to.kind == endTarget, toForeign: !r.who.trusted(h)}}
 }
 
@@ -203,10 +209,34 @@ func (s *shard) popVia(dst []byte, m *wire.Message, p passage) []byte {
 		sp.AddContentLength()
 	}
 	strip(sp, m, p.said)
+	if p.branch != nil {
+		s.spliceResponse(sp, m, p.branch)
+	}
 	if m.Status == 503 {
 		sp.Replace(m.StartLine, []byte("SIP/2.0 500 Server Internal Error\r\n"))
 	}
 	return sp.AppendTo(dst)
+}
+
+// spliceResponse edits what a platform answers to a phone: where its challenge came from, what its registrar calls us, how
+// long things last while the tenant moves.
+func (s *shard) spliceResponse(sp *wire.Splice, m *wire.Message, b *branch) {
+	r := b.req
+	if r.hop.target < 0 || r.who.kind != partyPhone && r.who.kind != partyTrunk {
+		return
+	}
+	s.spliceChallenge(sp, m, r, s.in.now)
+	switch {
+	case m.Status < 200 || m.Status > 299:
+	case r.reg != nil:
+		s.bind(s.in.now, sp, m, b)
+	}
+}
+
+// challenges: a phone asks a platform, or who calls through it, for a digest. What it could do with the answer is known
+// (RFC 3261 section 22.1 forbids nothing of the kind): it gets none.
+func (r *request) challenged(status int) bool {
+	return (status == 401 || status == 407) && r.hop.to.kind == endFlow && (r.who.kind == partyPlatform || r.who.kind == partyEdge)
 }
 
 // lateResponse forwards a response whose transaction we no longer have (after a restart, or a 2xx after everything
@@ -215,7 +245,7 @@ func (s *shard) lateResponse(from transport.Peer, m *wire.Message, id branchID, 
 	topo := s.edge.topo.Load()
 	raw := m.Raw
 	second, ok := nextVia(m)
-	if !ok || m.Status == 100 || m.CSeqIs("CANCEL") {
+	if !ok || m.Status == 100 || m.CSeqIs("CANCEL") || m.CSeqIs("REGISTER") { // the phone repeats a REGISTER, and then it is bound
 		s.edge.drop(causeStrayResponse)
 		return
 	}

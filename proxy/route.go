@@ -5,6 +5,7 @@ import (
 
 	"github.com/hotcut/hotcut/policy"
 	"github.com/hotcut/hotcut/proxy/choice"
+	"github.com/hotcut/hotcut/proxy/location"
 	"github.com/hotcut/hotcut/proxy/transport"
 	"github.com/hotcut/hotcut/proxy/wire"
 )
@@ -19,11 +20,15 @@ type hop struct {
 	decision policy.Decision
 	tenant   *policy.Record
 
-	sealed   []byte // in-dialog: the pin to copy; valid for the step
-	seal     bool   // new dialog: seal a new pin
-	path     bool   // REGISTER: seal the flow into Path
-	toPeer   bool   // to the edge that owns the flow: the token stays on top
-	dropNext bool   // a preloaded Route that names a platform is removed
+	sealed   []byte      // in-dialog: the pin to copy; valid for the step
+	seal     bool        // new dialog: seal a new pin
+	retarget string      // Request-URI to write: the phone's own, or the AoR of a call that was turned over
+	route    string      // Service-Route of the platform, for the phone's requests
+	ask      location.ID // deliver once Redis was asked for it
+	from     location.ID // the binding of the phone that sent it
+	reg      *registration
+	toPeer   bool // to the edge that owns the flow: the token stays on top
+	dropNext bool // a preloaded Route that names a platform is removed
 	dialog   choice.Key
 	inDialog bool
 	towardsB bool
@@ -38,9 +43,11 @@ func (s *shard) route(a *arrival, h *hop) rejection {
 	h.trusts = a.who.kind == partyCarrier && a.topo.carriers[a.who.carrier].trusted
 	switch {
 	case a.state == goodToken && a.token.kind == tokenFlow:
-		return s.routeFlow(a, h)
+		return s.deliver(a, a.token.a.id, &a.token, h)
 	case a.state == goodToken:
 		return s.routeDialog(a, &a.token, a.towardsB, h)
+	case a.reachesByID():
+		return s.deliver(a, a.reached, nil, h)
 	case !a.m.To.Tag.Empty():
 		d, towardsB := s.findDialog(a.m)
 		if d == nil {
@@ -79,7 +86,8 @@ func (s *shard) routeDialog(a *arrival, p *pin, towardsB bool, h *hop) rejection
 	}
 	switch listener.kind {
 	case endFlow:
-		return s.toFlow(a, p, listener, h)
+		owner, e := s.newest(a, p.edge, *listener)
+		return s.toFlow(a, owner, &e, h)
 	case endTarget:
 		h.platform = listener.platform
 		if addr, proto, ok := a.nextAddress(); ok {
@@ -112,49 +120,6 @@ func (s *shard) routeDialog(a *arrival, p *pin, towardsB bool, h *hop) rejection
 	default:
 		return rejection{code: 403, cause: causeBadToken}
 	}
-	return rejection{}
-}
-
-// routeFlow delivers a platform's request to the phone that its Path token names.
-func (s *shard) routeFlow(a *arrival, h *hop) rejection {
-	if a.who.kind != partyPlatform && a.who.kind != partyEdge {
-		return rejection{code: 403, cause: causeWrongSide}
-	}
-	h.decision = policy.Decision{Platform: a.who.platform, Reason: policy.ReasonDialogPin, Rev: a.token.rev}
-	if a.policy != nil {
-		if r := a.policy.Tenant(a.token.tenant); r != nil {
-			h.decision.Tenant, h.tenant = r.Tenant.ID, r
-		}
-	}
-	h.seal = recordRouted(a.m) && a.who.platform != policy.NoPlatform
-	return s.toFlow(a, &a.token, &a.token.a, h)
-}
-
-// toFlow reaches a phone: over its own connection or address, by the listener that it came by; or by way of the edge
-// that owns the flow.
-func (s *shard) toFlow(a *arrival, p *pin, e *end, h *hop) rejection {
-	if p.edge != a.topo.node {
-		if a.who.kind == partyEdge {
-			return rejection{code: 480, cause: causeNoFlow} // never more than one hop between edges
-		}
-		peer, ok := s.edge.fleet.find(p.edge)
-		if !ok {
-			return rejection{code: 480, cause: causeUnreachablePeer}
-		}
-		l := a.topo.listenerFor(inside, peer.Proto, peer.Addr.Addr(), -1)
-		if l < 0 {
-			return rejection{code: 480, cause: causeUnreachablePeer}
-		}
-		peer.Listener = uint16(l)
-		h.peer, h.toPeer, h.seal, h.sealed = peer, true, false, a.sealed
-		return rejection{}
-	}
-	l := a.topo.listenerByHash(e.listener)
-	if l < 0 || a.topo.listeners[l].proto != e.proto {
-		return rejection{code: 480, cause: causeNoFlow}
-	}
-	h.to, h.foreign = *e, true
-	h.peer = transport.Peer{Listener: uint16(l), Proto: e.proto, Conn: e.conn, Addr: e.addr}
 	return rejection{}
 }
 
@@ -230,6 +195,9 @@ func (s *shard) routeByPolicy(a *arrival, h *hop) rejection {
 	if d.Platform == policy.NoPlatform {
 		return rejection{cause: causeNoTenant} // default: none: not even an answer
 	}
+	if p := s.answering(a); p != policy.NoPlatform && p != d.Platform && a.topo.first[p] != "" {
+		d.Platform, d.Reason, d.Keep, d.Mirror, d.Pool = p, policy.ReasonChallenge, policy.NoPlatform, false, a.poolOf(p)
+	}
 	if a.m.Is("INVITE") && a.trace.Tenant != nil && !a.query.Emergency {
 		if !s.edge.allowCall(a) {
 			return rejection{code: 503, cause: causeTenantLimit, retryAfter: true}
@@ -257,8 +225,37 @@ func (s *shard) toPlatform(a *arrival, d policy.Decision, h *hop) rejection {
 	}
 	h.aim(a.topo, i, a)
 	h.seal = recordRouted(a.m)
-	h.path = a.m.Is("REGISTER") && a.who.kind == partyPhone
+	return s.asPhone(a, h)
+}
+
+// asPhone completes what a phone sends to a platform: its registration, or the Service-Route that the platform gave it.
+func (s *shard) asPhone(a *arrival, h *hop) (rej rejection) {
+	switch {
+	case a.who.kind != partyPhone:
+	case a.m.Is("REGISTER"):
+		if h.reg, rej = s.readRegistration(a, h); rej.cause != causeNone {
+			return rej
+		}
+		return s.limitRegistrations(a, h.reg)
+	default:
+		if b := s.bound(a); b != nil {
+			h.from = b.ID
+			h.route = b.Of(location.Platform(h.platform)).Route
+		}
+	}
 	return rejection{}
+}
+
+// poolOf is the tenant's pool on a platform.
+func (a *arrival) poolOf(p policy.Platform) string {
+	switch t := a.trace.Tenant; {
+	case t == nil:
+		return ""
+	case p == policy.Core:
+		return t.Tenant.Pool.Core
+	default:
+		return t.Tenant.Pool.Legacy
+	}
 }
 
 // repeat sends a retransmission where the first went, without asking the policy again.

@@ -19,6 +19,7 @@ import (
 // a running HMAC is state. Several keys verify, the first signs: rotation under living calls loses nothing.
 type sealer struct {
 	keys []sealKey
+	flow hash.Hash // of the binding key
 	sum  [sha256.Size]byte
 	buf  [maxToken + macSize]byte
 	raw  [maxToken + macSize]byte
@@ -29,8 +30,8 @@ type sealKey struct {
 	mac hash.Hash
 }
 
-func newSealer(keys []signKey) *sealer {
-	s := &sealer{}
+func newSealer(keys []signKey, binding []byte) *sealer {
+	s := &sealer{flow: hmac.New(sha256.New, binding)}
 	for _, k := range keys {
 		s.keys = append(s.keys, sealKey{tag: k.tag, mac: hmac.New(sha256.New, k.secret)})
 	}
@@ -54,8 +55,7 @@ func (s *sealer) signer(tag uint16) *sealKey {
 	return &s.keys[0]
 }
 
-// appendToken appends p sealed for a dialog (Call-ID and the initiator's tag) or, for a flow, for nobody in
-// particular (both empty).
+// appendToken appends p sealed for a dialog: Call-ID and the initiator's tag.
 func (s *sealer) appendToken(dst []byte, p *pin, callID, tag []byte) []byte {
 	k := &s.keys[0]
 	b := p.appendFields(s.buf[:0], k.tag)
@@ -98,10 +98,6 @@ func (s *sealer) open(p *pin, token, callID, fromTag, toTag []byte) (towardsB, o
 		}
 		h := s.keys[i].mac
 		switch {
-		case p.kind == tokenFlow:
-			if subtle.ConstantTimeCompare(s.mac(h, fields, nil, nil), mac) == 1 {
-				return false, true
-			}
 		case subtle.ConstantTimeCompare(s.mac(h, fields, callID, fromTag), mac) == 1:
 			return true, true
 		case len(toTag) > 0 && subtle.ConstantTimeCompare(s.mac(h, fields, callID, toTag), mac) == 1:

@@ -19,7 +19,7 @@ func (s *shard) serve(now int64, from transport.Peer, m *wire.Message, callHash 
 	a.now, a.from, a.m, a.callHash = now, from, m, callHash
 	a.topo, a.policy = s.edge.topo.Load(), s.edge.snapshot()
 	a.lst = &a.topo.listeners[from.Listener]
-	a.asked, a.trace.Tenant = false, nil
+	a.asked, a.located, a.trace.Tenant = false, false, nil
 
 	// 1. Who sent it, and have we met it before?
 	a.identify(s.edge)
@@ -61,9 +61,21 @@ func (s *shard) serve(now int64, from transport.Peer, m *wire.Message, callHash 
 		return
 	}
 
-	// 4. Forward it, and 5. say so within 200 ms, unless the platform has spoken by then.
+	// 4. Forward it, when it is its turn, and 5. say so within 200 ms, unless the platform has spoken by then.
+	turn, rej := s.turn(now, &h)
+	if rej.cause != causeNone {
+		s.reject(a, rej, out)
+		return
+	}
 	r := s.newRequest(a, &h)
-	s.launch(now, r, m, out)
+	switch {
+	case r.asking:
+		s.ask(now, r)
+	case turn > 0:
+		s.park(now, r, turn)
+	default:
+		s.launch(now, r, m, out)
+	}
 	if r.invite {
 		s.wheel.Set(&r.trying, transaction.Time(now).Add(tryingAfter))
 	}

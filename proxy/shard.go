@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 
 	"github.com/hotcut/hotcut/proxy/choice"
+	"github.com/hotcut/hotcut/proxy/digest"
+	"github.com/hotcut/hotcut/proxy/location"
 	"github.com/hotcut/hotcut/proxy/transaction"
 	"github.com/hotcut/hotcut/proxy/transport"
 	"github.com/hotcut/hotcut/proxy/wire"
@@ -26,6 +28,8 @@ type shard struct {
 	mu       sync.Mutex
 	edge     *Edge
 	seal     *sealer
+	names    *location.Namer
+	auth     *digest.Sealer
 	requests map[choice.Key]*request
 	branches map[branchID]*branch
 	streams  map[uint64]*branch // by transport tag: branches over streams, whose sends can fail later
@@ -42,9 +46,9 @@ type shard struct {
 	scratch [4][]byte
 }
 
-func (s *shard) init(e *Edge, keys []signKey) {
+func (s *shard) init(e *Edge, keys []signKey, binding []byte) {
 	s.edge = e
-	s.seal = newSealer(keys)
+	s.setKeys(keys, binding)
 	s.requests = map[choice.Key]*request{}
 	s.branches = map[branchID]*branch{}
 	s.streams = map[uint64]*branch{}
@@ -52,6 +56,10 @@ func (s *shard) init(e *Edge, keys []signKey) {
 	for i := range s.scratch {
 		s.scratch[i] = make([]byte, 0, 512)
 	}
+}
+
+func (s *shard) setKeys(keys []signKey, binding []byte) {
+	s.seal, s.names, s.auth = newSealer(keys, binding), location.NewNamer(binding), digest.NewSealer(binding)
 }
 
 // callHash spreads Call-IDs over shards, pooled connections and rendezvous order. It is seeded per process, except
@@ -114,6 +122,7 @@ func (s *shard) forgetCall(callHash uint32) {
 		if r.callHash == callHash {
 			s.wheel.Stop(&r.timer)
 			s.wheel.Stop(&r.trying)
+			s.wheel.Stop(&r.wait)
 			delete(s.requests, k)
 		}
 	}
@@ -147,6 +156,9 @@ func (s *shard) expire(now int64, out *transport.Out) {
 		case *request:
 			s.fired = o.callHash
 			s.stepServer(now, o, transaction.TimerFired, out)
+		case *parked:
+			s.fired = o.callHash
+			s.resume(now, (*request)(o), out)
 		case *trying:
 			s.fired = o.callHash
 			s.sendTrying(now, (*request)(o), out)

@@ -3,6 +3,7 @@ package proxy
 import (
 	"container/heap"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"math/rand/v2"
 	"net/netip"
@@ -14,7 +15,9 @@ import (
 	"github.com/hotcut/hotcut/proxy/callrecord"
 	"github.com/hotcut/hotcut/proxy/choice"
 	"github.com/hotcut/hotcut/proxy/config"
+	"github.com/hotcut/hotcut/proxy/digest"
 	"github.com/hotcut/hotcut/proxy/health"
+	"github.com/hotcut/hotcut/proxy/location"
 	"github.com/hotcut/hotcut/proxy/transport"
 )
 
@@ -154,7 +157,15 @@ func (x *simEdge) start() {
 	e.count = x.counters
 	e.readers.New = func() any { return new(reader) }
 	e.probes.init(e)
+	e.nonces = digest.NewNonces(1024, time.Hour)
+	e.intercepts.seed = maphash.MakeSeed()
+	e.now = func() int64 { return x.n.now }
+	e.newOut = x.capture
 	var err error
+	if e.location, err = location.Open(location.Options{Path: filepath.Join(x.dir, "bindings"), Limit: 1024, Node: x.name,
+		Now: func() time.Time { return time.Unix(0, x.n.now) }}); err != nil {
+		x.n.t.Fatal(err)
+	}
 	if e.ring, err = choice.Open(filepath.Join(x.dir, "choices"), 1024); err != nil {
 		x.n.t.Fatal(err)
 	}

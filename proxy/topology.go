@@ -72,6 +72,7 @@ type target struct {
 	listsAll     bool // what its 2xx to REGISTER does not list is gone
 	registerRate int  // of phones, per second
 	keepRate     int  // of our own, per second
+	shaper       *shaper
 }
 
 // keepMode is how a target accepts REGISTERs of our own.
@@ -170,6 +171,29 @@ func (t *topology) carrierAt(a netip.AddrPort) int {
 		}
 	}
 	return -1
+}
+
+// reaches tells whether host and port are those of our Contact towards a platform.
+func (t *topology) reaches(host []byte, port uint16) bool {
+	if t.us(host, port) {
+		return true
+	}
+	var buf [264]byte
+	if len(host) == 0 || len(host) > 255 {
+		return false
+	}
+	b := append(buf[:0], host...)
+	lower(b)
+	if port == 0 {
+		port = 5060
+	}
+	b = strconv.AppendUint(append(b, ':'), uint64(port), 10)
+	for i := range t.listeners {
+		if t.listeners[i].side == inside && t.listeners[i].sentBy == view(b) {
+			return true
+		}
+	}
+	return false
 }
 
 func (t *topology) listenerByHash(h uint16) int {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/hotcut/hotcut/policy"
 	"github.com/hotcut/hotcut/proxy/choice"
+	"github.com/hotcut/hotcut/proxy/location"
 	"github.com/hotcut/hotcut/proxy/transport"
 	"github.com/hotcut/hotcut/proxy/wire"
 )
@@ -38,7 +39,10 @@ type arrival struct {
 	question policy.Question
 	trace    policy.Trace
 	query    policy.Query
-	asked    bool      // the policy was
+	asked    bool        // the policy was
+	located  bool        // Redis was asked for the phone
+	bound    location.ID // of the phone that sent it; zero: unknown
+	reached  location.ID
 	fold     [256]byte // lower-cased host
 	user     [256]byte // percent-decoded user
 }
@@ -129,7 +133,7 @@ func (a *arrival) end() end {
 	case partyTrunk:
 		return end{kind: endTrunk, name: hash32(a.who.trunk.Name)}
 	}
-	return end{kind: endFlow, proto: a.from.Proto, listener: a.lst.hash, conn: a.from.Conn, addr: a.from.Addr}
+	return end{kind: endFlow, proto: a.from.Proto, listener: a.lst.hash, conn: a.from.Conn, addr: a.from.Addr, id: a.bound}
 }
 
 // speaksFor tells whether the party may use a token of that end. A phone is nobody until its tag and token are right;
@@ -244,6 +248,13 @@ func (a *arrival) readRoutes(s *shard) {
 
 func (a *arrival) openToken(s *shard) {
 	raw := a.m.Raw
+	if isFlow(a.sealed) {
+		a.state = badToken
+		if s.seal.openFlow(&a.token, a.sealed) {
+			a.state = goodToken
+		}
+		return
+	}
 	towardsB, ok := s.seal.open(&a.token, a.sealed, a.m.CallID.Of(raw), a.m.From.Tag.Of(raw), a.m.To.Tag.Of(raw))
 	a.towardsB = towardsB
 	a.state = badToken
