@@ -27,6 +27,10 @@ func (e *Edge) backend() admin.Backend {
 		Records:  func(id string) []callrecord.Record { return e.records.Find(id) },
 		Recent:   func(tenant string, n int) []callrecord.Record { return e.records.Recent(tenant, n) },
 		Explain:  e.explain,
+
+		Registrations:       e.registrations,
+		RegistrationSummary: e.registrationSummary,
+
 		Drain:    e.Drain,
 		Reload:   e.Reload,
 		Override: e.override,
@@ -85,6 +89,7 @@ func (e *Edge) state() admin.State {
 	if p := e.snapshot(); p != nil {
 		st.Warnings = append(st.Warnings, p.Warnings()...)
 	}
+	st.Warnings = append(st.Warnings, e.keeper.warnings(time.Now().UnixNano())...)
 	if n := e.dialogFile.Lost(); n > 0 {
 		st.Warnings = append(st.Warnings, fmt.Sprintf("%d dialogs did not fit into the dialog file: after a crash `draining` counts at least, not exactly", n))
 	}

@@ -28,6 +28,7 @@ type counters struct {
 	intercepted *metrics.Vec
 	shaped      *metrics.Vec
 	keepalives  *metrics.Vec
+	kept        *metrics.Vec
 	framing     map[string]int      // wire's faults by name: what the transport tells of streams
 	sip         *metrics.Signalling // RFC 6076
 }
@@ -67,6 +68,7 @@ func newCounters(e *Edge) *counters {
 	c.intercepted = s.Counter("hotcut_intercepted_total", "calls of the platform that does not serve, turned to the one that does", "platform", []string{"legacy", "core"})
 	c.shaped = s.Counter("hotcut_registers_delayed_total", "REGISTERs that waited for their turn at a target", "", nil)
 	c.keepalives = s.Counter("hotcut_keepalives_total", "keepalives sent to phones", "", nil)
+	c.kept = registerKeeper(s, e)
 	for i, f := range faults {
 		c.framing[f] = i
 	}

@@ -77,6 +77,8 @@ type Edge struct {
 	topo       atomic.Pointer[topology]
 	fleet      fleet
 	probes     probes
+	own        uac    // Hotcut's own requests
+	keeper     keeper // what both platforms hold of this edge's phones
 	draining   atomic.Bool
 	drainUntil atomic.Int64                  // unix ns
 	current    atomic.Pointer[config.Config] // as last reloaded
@@ -116,6 +118,7 @@ func New(o Options) (_ *Edge, err error) {
 	e.newOut = func() *transport.Out { return e.transport.NewOut() }
 	e.readers.New = func() any { return new(reader) }
 	e.probes.init(e)
+	e.own.init(e)
 	defer func() {
 		if err != nil {
 			e.closeFiles()
@@ -123,6 +126,9 @@ func New(o Options) (_ *Edge, err error) {
 		}
 	}()
 	if err := e.openFiles(); err != nil {
+		return nil, err
+	}
+	if err := e.openKeeper(ring); err != nil {
 		return nil, err
 	}
 	if e.transport, err = transport.New(specs(res), e.handler(), e.transportLimits()); err != nil {
@@ -152,6 +158,7 @@ func (e *Edge) Run(ctx context.Context) error {
 	defer stop()
 	defer e.closeFiles()
 	g, ctx := errgroup.WithContext(ctx)
+	e.keeper.start(time.Now().UnixNano())
 	g.Go(func() error { return e.transport.Run(ctx) })
 	g.Go(func() error { e.runTimers(ctx); return nil })
 	g.Go(func() error { return e.follower.Run(ctx) })
@@ -325,6 +332,8 @@ func (e *Edge) runTimers(ctx context.Context) {
 		}
 		now := time.Now().UnixNano()
 		e.tick(now, out)
+		e.own.tick(now, out)
+		e.keeper.tick(now, out)
 		if now-probe > int64(100*time.Millisecond) {
 			probe = now
 			out.Step()

@@ -83,7 +83,7 @@ func (e *Edge) message(now int64, from transport.Peer, raw []byte, out *transpor
 		e.refuse(now, from, m, fault, out)
 		return
 	}
-	if !m.Request && e.probes.answer(now, from, m) {
+	if !m.Request && (e.probes.answer(now, from, m) || e.own.answer(now, from, m, out)) {
 		return
 	}
 	h := e.callHash(m.CallID.Of(raw))
@@ -187,6 +187,9 @@ func (s *shard) unlockTimers() {
 
 // failed is told by the transport that a message sent over a stream will not arrive.
 func (e *Edge) failed(now int64, _ transport.Peer, tag uint64, _ error, out *transport.Out) {
+	if e.own.failed(now, tag, out) {
+		return
+	}
 	h := uint32(tag)
 	s := e.shardOf(h)
 	s.mu.Lock()
@@ -203,6 +206,9 @@ func (e *Edge) unreachable(now int64, _ uint16, _ netipAddrPort, datagram []byte
 	m := &sc.m
 	m.Scan(datagram, &e.limits) // cut or not: what it found is enough
 	if !m.Request || m.TopVia.Branch.Empty() || m.Is("CANCEL") || m.Is("ACK") {
+		return
+	}
+	if e.own.unreachable(now, m, out) {
 		return
 	}
 	_, id, ok := parseBranch(m.TopVia.Branch.Of(datagram))
