@@ -30,32 +30,50 @@ type agent struct {
 	addr netip.AddrPort
 	log  *slog.Logger
 
-	udp *firstRead
-	tcp *net.TCPListener
-	ua  *sipgo.UserAgent
-	srv *sipgo.Server
-	cli *sipgo.Client
+	udp  *firstRead
+	tcp  *net.TCPListener
+	line *line // the connection of a phone over TCP; nil: sipgo connects as it needs
+	ua   *sipgo.UserAgent
+	srv  *sipgo.Server
+	cli  *sipgo.Client
 }
 
-// newAgent binds UDP and TCP to the same free port of ip.
-func newAgent(ip netip.Addr, name string, log *slog.Logger) (*agent, error) {
-	if !ip.IsLoopback() {
-		return nil, fmt.Errorf("lab: %s is not a loopback address", ip)
+// agentOptions say where an agent stands and how it sends.
+type agentOptions struct {
+	ip    netip.Addr
+	name  string
+	log   *slog.Logger
+	nat   *NAT           // UDP passes through it; nil: straight
+	proxy netip.AddrPort // kept connected by TCP; invalid: nothing is
+	ping  func()         // hears of CRLF pings; may be nil
+}
+
+// newAgent binds UDP and TCP to the same free port.
+func newAgent(o agentOptions) (*agent, error) {
+	if !o.ip.IsLoopback() {
+		return nil, fmt.Errorf("lab: %s is not a loopback address", o.ip)
 	}
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
+	if o.log == nil {
+		o.log = slog.New(slog.DiscardHandler)
 	}
 	settle()
-	a := &agent{log: log.With("agent", name)}
-	udp, tcp, err := listenBoth(ip)
+	a := &agent{log: o.log.With("agent", o.name)}
+	udp, tcp, err := listenBoth(o.ip)
 	if err != nil {
 		return nil, err
 	}
-	a.udp, a.tcp = &firstRead{UDPConn: udp, begun: make(chan struct{})}, tcp
-	a.addr = a.udp.LocalAddr().(*net.UDPAddr).AddrPort()
+	a.udp, a.tcp = &firstRead{PacketConn: udp, begun: make(chan struct{})}, tcp
+	if o.nat != nil {
+		a.udp.PacketConn = o.nat.inside(udp)
+	}
+	a.addr = udp.LocalAddr().(*net.UDPAddr).AddrPort()
+	if o.proxy.IsValid() {
+		a.line = newLine(o.ip, o.proxy)
+	}
 	a.ua, err = sipgo.NewUA(
-		sipgo.WithUserAgent(name),
-		sipgo.WithUserAgentTransportLayerOptions(sip.WithTransportLayerLogger(a.log)),
+		sipgo.WithUserAgent(o.name),
+		sipgo.WithUserAgentTransportLayerOptions(
+			sip.WithTransportLayerLogger(a.log), sip.WithTransportLayerReadFilter(a.pings(o.ping))),
 		sipgo.WithUserAgentTransactionLayerOptions(
 			sip.WithTransactionLayerLogger(a.log),
 			// A 2xx whose transaction is gone belongs to a call that has ended; sipgo would log it as a surprise.
@@ -76,14 +94,14 @@ func newAgent(ip netip.Addr, name string, log *slog.Logger) (*agent, error) {
 
 // firstRead tells when a socket is being read: from then on sipgo sends requests by it, before it would bind a second one.
 type firstRead struct {
-	*net.UDPConn
+	net.PacketConn
 	once  sync.Once
 	begun chan struct{} // closed by the first ReadFrom
 }
 
 func (f *firstRead) ReadFrom(b []byte) (int, net.Addr, error) {
 	f.once.Do(func() { close(f.begun) })
-	return f.UDPConn.ReadFrom(b)
+	return f.PacketConn.ReadFrom(b)
 }
 
 // listenBoth finds a port that is free for UDP and for TCP.
@@ -108,9 +126,16 @@ func (a *agent) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return ended(ctx, a.srv.ServeUDP(a.udp)) })
 	g.Go(func() error { return ended(ctx, a.srv.ServeTCP(a.tcp)) })
+	if a.line != nil {
+		g.Go(func() error { return ended(ctx, a.srv.ServeTCP(a.line)) })
+	}
 	g.Go(func() error {
 		<-ctx.Done()
-		return errors.Join(a.udp.Close(), a.tcp.Close())
+		err := errors.Join(a.udp.Close(), a.tcp.Close())
+		if a.line != nil {
+			err = errors.Join(err, a.line.Close())
+		}
+		return err
 	})
 	return errors.Join(g.Wait(), a.ua.Close())
 }
@@ -155,6 +180,11 @@ func (a *agent) start(ctx context.Context, req *sip.Request) (sip.ClientTransact
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
+	if a.line != nil && req.Transport() == "TCP" {
+		if err := a.line.up(ctx); err != nil {
+			return nil, err
+		}
+	}
 	a.stamp(req)
 	return a.cli.TransactionRequest(ctx, req, asIs)
 }
@@ -194,6 +224,20 @@ func (a *agent) contact(user, transport string) sip.Uri {
 		u.UriParams.Add("transport", strings.ToLower(transport))
 	}
 	return u
+}
+
+// newRequest is a request outside a dialog: the headers of RFC 3261 section 8.1.1, but for the Via.
+func newRequest(method sip.RequestMethod, target, from, to sip.Uri, callID string, cseq uint32) *sip.Request {
+	req := sip.NewRequest(method, target)
+	f := &sip.FromHeader{Address: from, Params: sip.NewParams()}
+	f.Params.Add("tag", sip.GenerateTagN(12))
+	id, maxForwards := sip.CallIDHeader(callID), sip.MaxForwardsHeader(70)
+	req.AppendHeader(f)
+	req.AppendHeader(&sip.ToHeader{Address: to})
+	req.AppendHeader(&id)
+	req.AppendHeader(&sip.CSeqHeader{SeqNo: cseq, MethodName: method})
+	req.AppendHeader(&maxForwards)
+	return req
 }
 
 // headers every request and response of the lab carries after the mandatory ones.

@@ -21,14 +21,16 @@ type Call struct {
 	To   string
 
 	agent  *agent
-	invite *sip.Request
-	tx     sip.ClientTransaction
+	wallet *wallet
 
 	ringing chan struct{} // closed by the first 1xx above 100
 	final   chan struct{} // closed when the final response is here, or none will come
 	ended   chan struct{} // closed when the call is over: BYE either way, refusal, CANCEL
 
 	mu       sync.Mutex // guards what follows
+	invite   *sip.Request
+	tx       sip.ClientTransaction
+	tries    int // challenges answered
 	answer   Answer
 	err      error
 	dialog   *dialog
@@ -66,24 +68,18 @@ type invitation struct {
 	destination string    // host:port of the first hop; empty: by Route or Request-URI
 	transport   string    // "UDP", "TCP"
 	callID      string
-	session     string // SDP session name
+	session     string  // SDP session name
+	wallet      *wallet // credentials for 401 and 407; nil: they are final
 }
 
 // invite sends an INVITE and follows it in the background. The call ends with ctx: whoever gives a context that lives
 // as long as the agent hangs up or cancels before.
 func (a *agent) invite(ctx context.Context, in invitation) (*Call, error) {
-	req := sip.NewRequest(sip.INVITE, in.target)
-	from := &sip.FromHeader{Address: in.from, Params: sip.NewParams()}
-	from.Params.Add("tag", sip.GenerateTagN(12))
-	callID, maxForwards, contentType := sip.CallIDHeader(in.callID), sip.MaxForwardsHeader(70), sip.ContentTypeHeader("application/sdp")
+	req := newRequest(sip.INVITE, in.target, in.from, in.to, in.callID, 1)
 	for _, r := range in.routes {
 		req.AppendHeader(&sip.RouteHeader{Address: r})
 	}
-	req.AppendHeader(from)
-	req.AppendHeader(&sip.ToHeader{Address: in.to})
-	req.AppendHeader(&callID)
-	req.AppendHeader(&sip.CSeqHeader{SeqNo: 1, MethodName: sip.INVITE})
-	req.AppendHeader(&maxForwards)
+	contentType := sip.ContentTypeHeader("application/sdp")
 	req.AppendHeader(contactHeader(a.contact(in.from.User, in.transport)))
 	req.AppendHeader(sip.NewHeader("Allow", "INVITE, ACK, BYE, CANCEL, OPTIONS"))
 	req.AppendHeader(sip.NewHeader("User-Agent", a.ua.Name()))
@@ -96,10 +92,16 @@ func (a *agent) invite(ctx context.Context, in invitation) (*Call, error) {
 
 	c := &Call{
 		ID: in.callID, From: in.from.User + "@" + in.from.Host, To: in.to.User + "@" + in.to.Host,
-		agent: a, invite: req,
+		agent: a, invite: req, wallet: in.wallet,
 		ringing: make(chan struct{}), final: make(chan struct{}), ended: make(chan struct{}),
 	}
 	began := time.Now()
+	if in.wallet != nil {
+		if in.wallet.failed() {
+			return nil, ErrLogin
+		}
+		in.wallet.sign(req)
+	}
 	tx, err := a.start(ctx, req)
 	if err != nil {
 		return nil, fmt.Errorf("lab: INVITE %s: %w", c.To, err)
@@ -109,23 +111,59 @@ func (a *agent) invite(ctx context.Context, in invitation) (*Call, error) {
 	return c, nil
 }
 
-// follow reads responses until the final one.
+// follow reads responses until the final one. What a challenge asks for is sent in an INVITE of its own.
 func (c *Call) follow(ctx context.Context, began time.Time) {
-	for {
+	for tx := c.tx; ; {
 		select {
-		case res := <-c.tx.Responses():
+		case res := <-tx.Responses():
+			next, err := c.challenged(ctx, res)
+			if err != nil {
+				c.fail(err)
+				return
+			}
+			if next != nil {
+				tx = next
+				continue
+			}
 			if c.take(res, began) {
 				return
 			}
-		case <-c.tx.Done():
-			c.fail(fmt.Errorf("no final response: %w", c.tx.Err()))
+		case <-tx.Done():
+			c.fail(fmt.Errorf("no final response: %w", tx.Err()))
 			return
 		case <-ctx.Done():
-			c.tx.Terminate()
+			tx.Terminate()
 			c.fail(context.Cause(ctx))
 			return
 		}
 	}
+}
+
+// challenged answers a 401 or 407 with the same INVITE, one CSeq further. No transaction: res was no challenge to answer.
+func (c *Call) challenged(ctx context.Context, res *sip.Response) (sip.ClientTransaction, error) {
+	if c.wallet == nil || res.IsProvisional() {
+		return nil, nil
+	}
+	if err := c.wallet.read(c.invite, res, c.tries); !errors.Is(err, errAgain) {
+		return nil, nil // a refusal is the caller's to see, a failed login too
+	}
+	req := c.invite.Clone()
+	for _, name := range []string{"Via", "Authorization", "Proxy-Authorization"} {
+		req.RemoveHeader(name)
+	}
+	req.CSeq().SeqNo++
+	req.SetTransport(c.invite.Transport())
+	req.SetDestination(c.invite.Destination())
+	c.wallet.sign(req)
+	tx, err := c.agent.start(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.invite, c.tx = req, tx
+	c.tries++
+	return tx, nil
 }
 
 // take notes one response and says whether it was the final one.
@@ -242,7 +280,10 @@ func (c *Call) Cancel(ctx context.Context) (Answer, error) {
 	case <-ctx.Done():
 		return Answer{}, context.Cause(ctx)
 	}
-	if _, err := c.agent.askCancel(ctx, c.invite); err != nil {
+	c.mu.Lock()
+	invite := c.invite
+	c.mu.Unlock()
+	if _, err := c.agent.askCancel(ctx, invite); err != nil {
 		return Answer{}, fmt.Errorf("call %s -> %s: CANCEL: %w", c.From, c.To, err)
 	}
 	return c.Answer(ctx)

@@ -2,12 +2,14 @@ package lab
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"text/template"
+	"time"
 )
 
 // EdgeOptions say where an edge stands. Its ports are free ones of IP.
@@ -19,6 +21,22 @@ type EdgeOptions struct {
 	Keys   string         // file of token keys, the same for all edges
 	Legacy netip.AddrPort // the legacy switch, reached by UDP
 	Core   netip.AddrPort // the new core, reached by TCP
+
+	// Own is the address by which the edge sends requests of its own, over UDP and TCP: what switches trust. None without.
+	Own           netip.Addr
+	LegacyTarget  TargetOptions
+	CoreTarget    TargetOptions
+	Data          string        // URL of the Redis that shares bindings; empty: as the configuration's default has it
+	Secrets       string        // file of what keep: digest answers with
+	Keepalive     time.Duration // between two pings to a phone; 0: as the configuration's default has it
+}
+
+// TargetOptions say how a target takes registrations. What is empty is not written: the configuration's defaults hold.
+type TargetOptions struct {
+	ReachBack string // "path" or "contact"
+	Keep      string // "trust", "digest" or "none"; empty: none
+	CallID    string // "own" or "phone"
+	ListsAll  bool   // its 2xx lists all contacts of the address-of-record
 }
 
 // edgeFile is the configuration of an edge of the lab: what an operator would write, with loopback addresses. The
@@ -30,17 +48,30 @@ store: {{.Store}}
 names: [{{.IP}}]
 state: {{.Dir}}/state
 keys: {{.Keys}}
+{{- if .Data}}
+data: {{.Data}}
+{{- end}}
+{{- if .Secrets}}
+secrets: {{.Secrets}}
+{{- end}}
+{{- if .Keepalive}}
+timers: {keepalive: {{.Keepalive}}}
+{{- end}}
 listen:
   - {name: out-udp, side: outside, transport: udp, address: "{{.Outside}}"}
   - {name: out-tcp, side: outside, transport: tcp, address: "{{.Outside}}"}
   - {name: in-udp, side: inside, transport: udp, address: "{{.Inside}}"}
   - {name: in-tcp, side: inside, transport: tcp, address: "{{.Inside}}"}
+{{- if .Own.IsValid}}
+  - {name: own-udp, side: own, transport: udp, address: "{{.OwnAt}}"}
+  - {name: own-tcp, side: own, transport: tcp, address: "{{.OwnAt}}"}
+{{- end}}
 platforms:
   legacy:
-    targets: [{name: legacy-1, uri: "sip:{{.Legacy}};transport=udp", pool: main, keep: none}]
+    targets: [{name: legacy-1, uri: "sip:{{.Legacy}};transport=udp", pool: main, {{.LegacyTarget}}}]
     sources: [{{.Legacy.Addr}}/32]
   core:
-    targets: [{name: core-1, uri: "sip:{{.Core}};transport=tcp", pool: main, keep: none}]
+    targets: [{name: core-1, uri: "sip:{{.Core}};transport=tcp", pool: main, {{.CoreTarget}}}]
     sources: [{{.Core.Addr}}/32]
 media: {engine: none}
 admin: {socket: {{.Dir}}/edge.sock, metrics: "{{.Metrics}}"}
@@ -55,21 +86,46 @@ limits:
   callRecordBytes: 8388608
 `))
 
+// String is the options as the keys of a target.
+func (t TargetOptions) String() string {
+	keys := "keep: " + cmp.Or(t.Keep, "none")
+	if t.ReachBack != "" {
+		keys += ", reach_back: " + t.ReachBack
+	}
+	if t.CallID != "" {
+		keys += ", callid: " + t.CallID
+	}
+	if t.ListsAll {
+		keys += ", listsAll: true"
+	}
+	return keys
+}
+
 // layout is an edge's file and the addresses in it.
 type layout struct {
 	EdgeOptions
-	Outside, Inside, Metrics netip.AddrPort
+	Outside, Inside, Metrics, OwnAt netip.AddrPort
 }
 
 // writeEdgeFile chooses ports and writes the configuration into the edge's folder.
 func writeEdgeFile(o EdgeOptions) (layout, string, error) {
 	l := layout{EdgeOptions: o}
-	if !o.IP.IsLoopback() {
-		return l, "", fmt.Errorf("lab: %s is not a loopback address", o.IP)
+	for _, ip := range []netip.Addr{o.IP, o.Own} {
+		if ip.IsValid() && !ip.IsLoopback() || !o.IP.IsValid() {
+			return l, "", fmt.Errorf("lab: %s is not a loopback address", ip)
+		}
 	}
-	var held []func() error // all three are held until all three are known, or one could be handed out twice
-	for _, at := range []*netip.AddrPort{&l.Outside, &l.Inside, &l.Metrics} {
-		udp, tcp, err := listenBoth(o.IP)
+	var held []func() error // all are held until all are known, or one could be handed out twice
+	places := []*netip.AddrPort{&l.Outside, &l.Inside, &l.Metrics}
+	if o.Own.IsValid() {
+		places = append(places, &l.OwnAt)
+	}
+	for _, at := range places {
+		ip := o.IP
+		if at == &l.OwnAt {
+			ip = o.Own
+		}
+		udp, tcp, err := listenBoth(ip)
 		if err != nil {
 			return l, "", errors.Join(err, release(held))
 		}

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
@@ -16,26 +17,44 @@ import (
 // PhoneOptions say whose phone it is and where it sends.
 type PhoneOptions struct {
 	AOR       string         // user@domain
+	Password  string         // empty: what is challenged fails
 	Proxy     netip.AddrPort // outbound proxy: an edge's outside address
 	Transport string         // "udp" (default) or "tcp"
 	IP        netip.Addr     // own address; default 127.0.0.1
+	NAT       *NAT           // the box that a phone over UDP sits behind; nil: none
+	Instance  string         // +sip.instance (RFC 5626 section 4.1); default a new urn:uuid
+	RegID     int            // reg-id; 0: none
+	Rings     bool           // rings until PickUp or CANCEL, instead of answering at once
 	Log       *slog.Logger
 }
 
-// Phone is a user agent of one address-of-record. It places calls, answers every call at once and can register.
+// Phone is a user agent of one address-of-record. It places calls, answers them, stays registered and watches lamps.
+//
+// It is as touchy as a desk phone: it keeps its Call-ID for life and uses a nonce until it is challenged; a challenge without
+// stale=true for credentials that it has sent is a failed login, after which it registers no more, because a real one would
+// show its user a password prompt. It looks for its own Contact, byte for byte, in the 2xx of its REGISTER.
 type Phone struct {
 	*agent
 	aor       sip.Uri
 	proxy     string
 	transport string
 	name      string // product name, also the session name of its SDP
+	instance  string
+	regID     int
+	rings     bool
 
 	// Received is what reached the phone: calls to it, and requests in calls that it placed.
 	Received *Journal
 
-	mu     sync.Mutex // guards placed and taken
+	wallet *wallet
+	reg    enrolment
+	pings  atomic.Int64
+
+	mu     sync.Mutex // guards what follows
 	placed map[string]*Call
 	taken  map[string]*dialog
+	lamps  map[string]*Lamp // by Call-ID of the subscription
+	pickUp chan struct{}    // closed and replaced by PickUp
 }
 
 // A phone holds so many calls at once; more are refused.
@@ -52,21 +71,31 @@ func NewPhone(o PhoneOptions) (*Phone, error) {
 	}
 	p := &Phone{
 		aor: aor, proxy: o.Proxy.String(), transport: strings.ToUpper(o.Transport), name: "lab-phone",
-		Received: newJournal(), placed: make(map[string]*Call), taken: make(map[string]*dialog),
+		instance: o.Instance, regID: o.RegID, rings: o.Rings,
+		Received: newJournal(), wallet: &wallet{user: aor.User, password: o.Password},
+		reg:    enrolment{callID: newCallID("reg"), changed: make(chan struct{})},
+		placed: make(map[string]*Call), taken: make(map[string]*dialog), lamps: make(map[string]*Lamp), pickUp: make(chan struct{}),
 	}
+	if p.instance == "" {
+		p.instance = "urn:uuid:" + uuid()
+	}
+	in := agentOptions{ip: o.IP, name: p.name, log: o.Log, nat: o.NAT, ping: func() { p.pings.Add(1) }}
 	switch p.transport {
 	case "":
 		p.transport = "UDP"
-	case "UDP", "TCP":
+	case "UDP":
+	case "TCP":
+		in.proxy = o.Proxy
 	default:
 		return nil, fmt.Errorf("lab: a phone speaks udp or tcp, not %q", o.Transport)
 	}
-	if p.agent, err = newAgent(o.IP, p.name, o.Log); err != nil {
+	if p.agent, err = newAgent(in); err != nil {
 		return nil, err
 	}
 	p.srv.OnInvite(p.onInvite)
 	p.srv.OnAck(func(req *sip.Request, _ sip.ServerTransaction) { p.hear(req) })
 	p.srv.OnBye(p.onBye)
+	p.srv.OnNotify(p.onNotify)
 	p.srv.OnOptions(func(req *sip.Request, tx sip.ServerTransaction) { p.hear(req); p.respond(req, tx, "", 200, "OK", nil) })
 	return p, nil
 }
@@ -91,7 +120,7 @@ func (p *Phone) Dial(ctx context.Context, to string) (*Call, error) {
 	}
 	c, err := p.invite(ctx, invitation{
 		from: p.aor, to: target, target: target, destination: p.proxy, transport: p.transport,
-		callID: newCallID(p.aor.User), session: p.name,
+		callID: newCallID(p.aor.User), session: p.name, wallet: p.wallet,
 	})
 	if err != nil {
 		return nil, err
@@ -119,36 +148,22 @@ func (p *Phone) forget(callID string) {
 	delete(p.placed, callID)
 }
 
-// Register binds the phone's contact for d at whoever serves its domain; 0 removes it.
-func (p *Phone) Register(ctx context.Context, d time.Duration) error {
-	req := sip.NewRequest(sip.REGISTER, sip.Uri{Scheme: "sip", Host: p.aor.Host})
-	from := &sip.FromHeader{Address: p.aor, Params: sip.NewParams()}
-	from.Params.Add("tag", sip.GenerateTagN(12))
-	callID, maxForwards := sip.CallIDHeader(newCallID("reg")), sip.MaxForwardsHeader(70)
-	req.AppendHeader(from)
-	req.AppendHeader(&sip.ToHeader{Address: p.aor})
-	req.AppendHeader(&callID)
-	req.AppendHeader(&sip.CSeqHeader{SeqNo: 1, MethodName: sip.REGISTER})
-	req.AppendHeader(&maxForwards)
-	req.AppendHeader(contactHeader(p.contact(p.aor.User, p.transport)))
-	req.AppendHeader(sip.NewHeader("Expires", fmt.Sprint(int(d.Seconds()))))
-	req.SetTransport(p.transport)
-	req.SetDestination(p.proxy)
-	res, err := p.ask(ctx, req)
-	if err != nil {
-		return fmt.Errorf("lab: REGISTER %s: %w", p.AOR(), err)
-	}
-	if !res.IsSuccess() {
-		return fmt.Errorf("lab: REGISTER %s was refused: %d %s", p.AOR(), res.StatusCode, res.Reason)
-	}
-	return nil
-}
-
 func (p *Phone) hear(req *sip.Request) {
 	p.Received.add(req.CallID().Value(), Heard{Method: req.Method.String(), CSeq: req.CSeq().SeqNo, From: req.Source(), At: time.Now()})
 }
 
-// onInvite answers every call at once.
+// Keepalives counts the CRLF pings (RFC 5626 section 3.5.1) that reached the phone. It answers them on TCP as UDP.
+func (p *Phone) Keepalives() int { return int(p.pings.Load()) }
+
+// PickUp answers what rings.
+func (p *Phone) PickUp() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	close(p.pickUp)
+	p.pickUp = make(chan struct{})
+}
+
+// onInvite answers every call, at once or when somebody picks up.
 func (p *Phone) onInvite(req *sip.Request, tx sip.ServerTransaction) {
 	p.hear(req)
 	tag := sip.GenerateTagN(12)
@@ -164,8 +179,28 @@ func (p *Phone) onInvite(req *sip.Request, tx sip.ServerTransaction) {
 		p.respond(req, tx, tag, 486, "Busy Here", nil)
 		return
 	}
+	p.mu.Lock()
+	lifted := p.pickUp
+	p.mu.Unlock()
 	p.respond(req, tx, tag, 180, "Ringing", nil)
+	if p.rings {
+		select {
+		case <-lifted:
+		case <-tx.Acks(): // cancelled: the transaction layer has sent 487
+			p.drop(id)
+			return
+		case <-tx.Done():
+			p.drop(id)
+			return
+		}
+	}
 	p.accept(req, tx, tag, p.Received, p.name, nil)
+}
+
+func (p *Phone) drop(callID string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.taken, callID)
 }
 
 // onBye ends a call, whoever placed it.

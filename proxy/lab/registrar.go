@@ -1,7 +1,10 @@
 package lab
 
 import (
-	"strconv"
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -13,42 +16,118 @@ import (
 const (
 	registrarAORs     = 4096
 	registrarContacts = 8 // per AoR
-	registrarMax      = time.Hour
 )
 
-// binding is one contact of an address-of-record.
-type binding struct {
-	contact   sip.Uri
-	path      []sip.Uri // RFC 3327: how to reach it, in the order in which we send Route
+// Binding is one contact of an address-of-record, as a switch holds it.
+type Binding struct {
+	AoR     string
+	Contact string   // URI
+	Params  string   // of the Contact, without expires: q, +sip.instance, reg-id and whatever else
+	Path    []string // RFC 3327: the URIs by which it is reached, nearest to the switch first
+	Expires time.Time
+	Granted time.Duration // at its last REGISTER
+	CallID  string
+	CSeq    uint32
+	By      string // "digest", "trust" or "open"
+	Source  string // address that its last REGISTER came from
+
+	uri       sip.Uri
+	params    sip.HeaderParams
+	path      []sip.Uri
 	transport string
-	expires   time.Time
 }
 
-// registrar is RFC 3261 section 10.3 without authentication: the lab's phones are its own.
+// registrar is RFC 3261 section 10.3, from step 6 on.
 type registrar struct {
-	mu       sync.Mutex           // guards bindings
-	bindings map[string][]binding // user@domain, domain in lower case
+	byCallID bool // the same URI under another Call-ID is another contact
+
+	mu       sync.Mutex           // guards what follows
+	bindings map[string][]Binding // by aorKey
+	changed  chan struct{}        // closed and replaced at every update
 }
 
-// find returns the newest live binding of an address-of-record.
-func (r *registrar) find(aor string) (binding, bool) {
+func newRegistrar(o SwitchOptions) *registrar {
+	return &registrar{byCallID: o.MatchCallID, bindings: make(map[string][]Binding), changed: make(chan struct{})}
+}
+
+// registration is what one REGISTER asks for. A contact that expires at now goes.
+type registration struct {
+	key      string // aorKey
+	callID   string
+	cseq     uint32
+	star     bool // Contact: *
+	contacts []Binding
+}
+
+// refusal is why a registration was not taken, as the phone sees it.
+type refusal struct {
+	code   int
+	reason string
+}
+
+// update changes all bindings that a REGISTER names, or none (step 7). It returns what is bound then.
+func (r *registrar) update(g registration, now time.Time) ([]Binding, *refusal) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	live := r.live(aorKey(aor), time.Now())
-	if len(live) == 0 {
-		return binding{}, false
+	live := r.live(g.key, now)
+	next := slices.Clone(live)
+	if g.star {
+		next = nil
+		for _, b := range live {
+			if b.CallID == g.callID && g.cseq <= b.CSeq {
+				return live, &refusal{400, "CSeq Out Of Order"}
+			}
+		}
 	}
-	return live[len(live)-1], true
+	for _, c := range g.contacts {
+		i := slices.IndexFunc(next, func(b Binding) bool { return r.same(b, c) })
+		if i >= 0 {
+			if old := next[i]; old.CallID == c.CallID && c.CSeq <= old.CSeq {
+				return live, &refusal{400, "CSeq Out Of Order"}
+			}
+			next = slices.Delete(next, i, i+1)
+		}
+		if c.Expires.After(now) {
+			next = append(next, c)
+		}
+	}
+	if len(next) > registrarContacts || (len(next) > 0 && len(live) == 0 && len(r.bindings) >= registrarAORs) {
+		return live, &refusal{503, "Service Unavailable"}
+	}
+	if len(next) == 0 {
+		delete(r.bindings, g.key)
+	} else {
+		r.bindings[g.key] = next
+	}
+	close(r.changed)
+	r.changed = make(chan struct{})
+	return next, nil
+}
+
+// same says whether two bindings are one contact: the same instance and reg-id (RFC 5626 section 6), else the same URI.
+func (r *registrar) same(a, b Binding) bool {
+	if i, id := a.instance(); i != "" && id != "" {
+		if j, other := b.instance(); i == j && id == other {
+			return true
+		}
+	}
+	return a.Contact == b.Contact && (!r.byCallID || a.CallID == b.CallID)
+}
+
+func (b Binding) instance() (instance, regID string) {
+	return b.params.GetOr("+sip.instance", ""), b.params.GetOr("reg-id", "")
+}
+
+// find returns what is bound to an address-of-record, oldest first.
+func (r *registrar) find(key string, now time.Time) []Binding {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.live(key, now))
 }
 
 // live drops what has expired. r.mu is held.
-func (r *registrar) live(key string, now time.Time) []binding {
-	kept := r.bindings[key][:0]
-	for _, b := range r.bindings[key] {
-		if b.expires.After(now) {
-			kept = append(kept, b)
-		}
-	}
+func (r *registrar) live(key string, now time.Time) []Binding {
+	kept := slices.DeleteFunc(slices.Clone(r.bindings[key]), func(b Binding) bool { return !b.Expires.After(now) })
 	if len(kept) == 0 {
 		delete(r.bindings, key)
 		return nil
@@ -57,102 +136,40 @@ func (r *registrar) live(key string, now time.Time) []binding {
 	return kept
 }
 
-// set replaces the binding of the same contact, or removes it when d is 0. It reports whether there was room.
-func (r *registrar) set(key string, b binding, d time.Duration, now time.Time) bool {
-	kept := make([]binding, 0, registrarContacts)
-	for _, old := range r.live(key, now) {
-		if old.contact.String() != b.contact.String() {
-			kept = append(kept, old)
-		}
+// all returns every live binding, by AoR and age, and a channel that is closed at the next update.
+func (r *registrar) all(now time.Time) ([]Binding, <-chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var list []Binding
+	for key := range r.bindings {
+		list = append(list, r.live(key, now)...)
 	}
-	if d > 0 {
-		if len(kept) >= registrarContacts || (len(kept) == 0 && len(r.bindings) >= registrarAORs) {
-			return false
-		}
-		b.expires = now.Add(d)
-		kept = append(kept, b)
-	}
-	if len(kept) == 0 {
-		delete(r.bindings, key)
-	} else {
-		r.bindings[key] = kept
-	}
-	return true
+	slices.SortStableFunc(list, func(a, b Binding) int { return cmp.Compare(a.AoR, b.AoR) })
+	return list, r.changed
 }
 
-func (s *Switch) onRegister(req *sip.Request, tx sip.ServerTransaction) {
-	s.hear(req)
-	key := aorKey(req.To().Address.User + "@" + req.To().Address.Host)
-	asked := registrarMax
-	if h := req.GetHeader("Expires"); h != nil {
-		seconds, err := strconv.ParseUint(strings.TrimSpace(h.Value()), 10, 32)
-		if err != nil {
-			s.refuse(req, tx, 400, "Bad Expires")
-			return
-		}
-		asked = min(time.Duration(seconds)*time.Second, registrarMax)
-	}
-	path := paths(req)
-	now := time.Now()
-
-	s.reg.mu.Lock()
-	room := true
-	for _, h := range req.GetHeaders("Contact") {
-		c, ok := h.(*sip.ContactHeader)
-		if !ok {
-			continue
-		}
-		if c.Address.Wildcard {
-			delete(s.reg.bindings, key)
-			continue
-		}
-		d := asked
-		if v, has := c.Params.Get("expires"); has {
-			if seconds, err := strconv.ParseUint(v, 10, 32); err == nil {
-				d = min(time.Duration(seconds)*time.Second, registrarMax)
-			}
-		}
-		room = room && s.reg.set(key, binding{contact: c.Address, path: path, transport: req.Transport()}, d, now)
-	}
-	live := append([]binding{}, s.reg.live(key, now)...)
-	s.reg.mu.Unlock()
-
-	if !room {
-		s.refuse(req, tx, 503, "Service Unavailable")
-		return
-	}
-	extra := s.identity()
-	for _, b := range live {
-		c := &sip.ContactHeader{Address: b.contact, Params: sip.NewParams()}
-		c.Params.Add("expires", strconv.Itoa(int(b.expires.Sub(now).Round(time.Second).Seconds())))
-		extra = append(extra, c)
-	}
-	for _, h := range req.GetHeaders("Path") { // section 5.3 of RFC 3327: the 2xx repeats it
-		extra = append(extra, sip.NewHeader("Path", h.Value()))
-	}
-	s.respond(req, tx, "", 200, "OK", nil, extra...)
-}
-
-// paths reads the Path elements of a REGISTER.
-func paths(req *sip.Request) []sip.Uri {
-	var list []sip.Uri
-	for _, h := range req.GetHeaders("Path") {
-		for rest := h.Value(); rest != ""; {
-			open, end := strings.IndexByte(rest, '<'), strings.IndexByte(rest, '>')
-			if open < 0 || end < open {
-				break
-			}
-			var u sip.Uri
-			if sip.ParseUri(rest[open+1:end], &u) == nil {
-				list = append(list, u)
-			}
-			rest = rest[end+1:]
-		}
-	}
+// Bindings is what the switch holds: by AoR, oldest first.
+func (s *Switch) Bindings() []Binding {
+	list, _ := s.reg.all(s.guard.now())
 	return list
 }
 
-func aorKey(aor string) string {
-	user, domain, _ := strings.Cut(aor, "@")
-	return user + "@" + strings.ToLower(domain)
+// AwaitBindings returns once the switch holds what ok wants to see; an error shows what it held until ctx ended. Expiry
+// alone is no event: ok is asked at every REGISTER.
+func (s *Switch) AwaitBindings(ctx context.Context, ok func([]Binding) bool) error {
+	for {
+		list, changed := s.reg.all(s.guard.now())
+		if ok(list) {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			var held []string
+			for _, b := range list {
+				held = append(held, b.AoR+" "+b.Contact+" by "+b.By)
+			}
+			return fmt.Errorf("%s holds [%s]: %w", s.platform, strings.Join(held, ", "), context.Cause(ctx))
+		}
+	}
 }

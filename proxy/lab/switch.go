@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/emiago/sipgo/sip"
+	"golang.org/x/sync/errgroup"
 )
 
 // User parts by which a caller asks for a behaviour. Any other user is called back if it is registered here, and
@@ -23,12 +25,30 @@ const (
 	UserHangup = "hangup" // 180, 200, and BYE as soon as the ACK is here
 )
 
-// SwitchOptions say which platform a switch plays.
+// SwitchOptions say which platform a switch plays, and how its registrar behaves.
 type SwitchOptions struct {
 	Platform string     // "legacy" or "core": what PlatformHeader says
 	Server   string     // Server header; default "lab-PLATFORM"
 	IP       netip.Addr // own address: platforms are told apart by their networks
 	Log      *slog.Logger
+	Now      func() time.Time // default time.Now: what nonces, bindings and subscriptions age by
+
+	// Accounts are who may register; REGISTER is challenged. Nil: everybody may, unasked.
+	Accounts       []Account
+	ChallengeCalls bool          // INVITE (407) and SUBSCRIBE (401) of accounts too
+	Algorithm      string        // MD5 (default) or SHA256
+	NonceAge       time.Duration // default 5 minutes
+	NextNonce      bool          // Authentication-Info with the next nonce in every 2xx
+	Opaque         string        // in challenges; empty: none
+	Trusted        []netip.Addr  // whose REGISTER with P-Asserted-Identity needs no credentials
+
+	MinExpires   time.Duration // less is refused with 423
+	MaxExpires   time.Duration // more is cut; default one hour
+	ListLast     bool          // a 2xx lists the contacts of its REGISTER only, not all
+	MatchCallID  bool          // the same Contact under another Call-ID is another contact
+	NoPath       bool          // Path is not understood: neither kept nor repeated
+	ToSource     bool          // a contact without Path is called at the address that its REGISTER came from
+	ServiceRoute string        // Service-Route of a 2xx; empty: none
 }
 
 // Switch is one platform: a registrar and a back-to-back call server in one.
@@ -40,7 +60,14 @@ type Switch struct {
 	// Received is every request that reached the switch, ACK and CANCEL included.
 	Received *Journal
 
-	reg registrar
+	guard    *guard
+	reg      *registrar
+	presence *presence
+	notifier *notifier
+
+	challengeCalls, listLast, noPath, toSource bool
+	minExpires, maxExpires                     time.Duration
+	serviceRoute                               string
 
 	mu    sync.Mutex // guards calls
 	calls map[string]*leg
@@ -60,10 +87,22 @@ func NewSwitch(o SwitchOptions) (*Switch, error) {
 	if o.Server == "" {
 		o.Server = "lab-" + o.Platform
 	}
-	s := &Switch{platform: o.Platform, server: o.Server, Received: newJournal(), calls: make(map[string]*leg)}
-	s.reg.bindings = make(map[string][]binding)
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	o.Algorithm, o.NonceAge, o.MaxExpires = cmp.Or(o.Algorithm, MD5), cmp.Or(o.NonceAge, 5*time.Minute), cmp.Or(o.MaxExpires, time.Hour)
+	if hash(o.Algorithm, "") == "" {
+		return nil, fmt.Errorf("lab: a switch computes %s or %s, not %q", MD5, SHA256, o.Algorithm)
+	}
+	s := &Switch{
+		platform: o.Platform, server: o.Server, Received: newJournal(), calls: make(map[string]*leg),
+		guard: newGuard(o), reg: newRegistrar(o),
+		presence: &presence{calls: make(map[string]*watchedCall)}, notifier: &notifier{subs: make(map[string]*subscription)},
+		challengeCalls: o.ChallengeCalls, listLast: o.ListLast, noPath: o.NoPath, toSource: o.ToSource,
+		minExpires: o.MinExpires, maxExpires: o.MaxExpires, serviceRoute: o.ServiceRoute,
+	}
 	var err error
-	if s.agent, err = newAgent(o.IP, o.Server, o.Log); err != nil {
+	if s.agent, err = newAgent(agentOptions{ip: o.IP, name: o.Server, log: o.Log}); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -71,6 +110,7 @@ func NewSwitch(o SwitchOptions) (*Switch, error) {
 
 // Run makes the switch work until ctx ends.
 func (s *Switch) Run(ctx context.Context) error {
+	s.presence.notify = func(key string) { s.changed(ctx, key) }
 	s.srv.OnInvite(func(req *sip.Request, tx sip.ServerTransaction) { s.onInvite(ctx, req, tx) })
 	s.srv.OnAck(func(req *sip.Request, _ sip.ServerTransaction) { s.hear(req) })
 	s.srv.OnBye(func(req *sip.Request, tx sip.ServerTransaction) { s.onBye(ctx, req, tx) })
@@ -79,10 +119,25 @@ func (s *Switch) Run(ctx context.Context) error {
 		s.refuse(req, tx, 481, "Call/Transaction Does Not Exist")
 	})
 	s.srv.OnRegister(s.onRegister)
+	s.srv.OnSubscribe(func(req *sip.Request, tx sip.ServerTransaction) { s.onSubscribe(ctx, req, tx) })
 	s.srv.OnOptions(func(req *sip.Request, tx sip.ServerTransaction) {
 		s.respond(req, tx, "", 200, "OK", nil, s.identity()...)
 	})
-	return s.run(ctx)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.run(ctx) })
+	g.Go(func() error {
+		tick := time.NewTicker(subscriptionSweep)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				s.sweep(ctx, s.guard.now())
+			case <-ctx.Done():
+				return nil
+			}
+		}
+	})
+	return g.Wait()
 }
 
 // Addr is where the switch listens, by UDP and TCP.
@@ -127,24 +182,38 @@ func (s *Switch) onInvite(ctx context.Context, req *sip.Request, tx sip.ServerTr
 		return
 	}
 	tx.OnCancel(func(cancel *sip.Request) { s.hear(cancel) })
+	caller, callee := keyOf(req.From().Address), keyOf(req.Recipient)
+	if _, known := s.guard.account(caller); known && s.challengeCalls && s.admit(req, tx, caller) == "" {
+		s.hearACK(ctx, tx)
+		return
+	}
 	tag := sip.GenerateTagN(12)
 	user := strings.ToLower(req.Recipient.User)
 	if user == UserBusy {
 		s.refuseInvite(ctx, req, tx, tag, 486, "Busy Here")
 		return
 	}
-	s.respond(req, tx, tag, 180, "Ringing", nil, s.identity()...)
-	if user == UserRing {
-		s.hearACK(ctx, tx) // the transaction layer answers the CANCEL with 487
-		return
-	}
-	var far *Call
-	if b, found := s.reg.find(req.Recipient.User + "@" + req.Recipient.Host); found && user != UserAnswer && user != UserHangup {
-		if far = s.callBack(ctx, req, tx, tag, b); far == nil {
+	id := req.CallID().Value()
+	s.presence.begin(id, caller, callee)
+	if user != UserAnswer && user != UserHangup && user != UserRing {
+		contacts := s.reg.find(callee, s.guard.now())
+		if _, known := s.guard.account(callee); known || len(contacts) > 0 {
+			if far := s.fork(ctx, req, tx, tag, contacts); far != nil {
+				s.answer(ctx, req, tx, tag, far)
+			} else {
+				s.presence.over(id)
+			}
 			return
 		}
 	}
-	s.answer(ctx, req, tx, tag, far)
+	s.respond(req, tx, tag, 180, "Ringing", nil, s.identity()...)
+	s.presence.rings(id)
+	if user == UserRing {
+		s.hearACK(ctx, tx) // the transaction layer answers the CANCEL with 487
+		s.presence.over(id)
+		return
+	}
+	s.answer(ctx, req, tx, tag, nil)
 }
 
 // answer accepts the call and keeps it until a BYE.
@@ -158,9 +227,14 @@ func (s *Switch) answer(ctx context.Context, req *sip.Request, tx sip.ServerTran
 	}
 	s.mu.Unlock()
 	if full {
+		s.presence.over(id)
 		s.refuseInvite(ctx, req, tx, tag, 503, "Service Unavailable")
+		if far != nil {
+			s.drop(ctx, []*Call{far}, nil)
+		}
 		return
 	}
+	s.presence.answered(id)
 	if far != nil {
 		go func() { // the callee hangs up first: so does the switch
 			select {
@@ -205,9 +279,12 @@ func (s *Switch) onBye(ctx context.Context, req *sip.Request, tx sip.ServerTrans
 // take removes a call and returns it.
 func (s *Switch) take(id string) *leg {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	l := s.calls[id]
 	delete(s.calls, id)
+	s.mu.Unlock()
+	if l != nil {
+		s.presence.over(id)
+	}
 	return l
 }
 
