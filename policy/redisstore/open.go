@@ -2,19 +2,15 @@ package redisstore
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
 	"regexp"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"github.com/hotcut/hotcut/policy"
 )
@@ -83,29 +79,26 @@ func Open(ctx context.Context, rawURL, ns string, opts ...Option) (*Store, error
 	if !validNS.MatchString(ns) {
 		return nil, fmt.Errorf("namespace %.80q: 1 to 64 of A-Z a-z 0-9 . _ -", ns)
 	}
-	quietOnce.Do(func() { redis.SetLogger(silent{}) })
 	set := settings{every: 1000, keep: 5}
 	for _, o := range opts {
 		o(&set)
 	}
 	s := &Store{ns: ns, key: keys("{hotcut:" + ns + "}:"), every: set.every, keep: set.keep, addr: Redact(rawURL)}
-	if err := s.connect(rawURL, set); err != nil {
-		if ue, ok := errors.AsType[*url.Error](err); ok {
-			err = ue.Err // a url.Error repeats the URL, password and all
-		}
+	read, err := dial(rawURL, set.dial, use{retries: 1, pool: 8, timeout: readTimeout})
+	if err != nil {
 		return nil, fmt.Errorf("store %s: %w", s.addr, err)
 	}
+	commit, err := dial(rawURL, set.dial, use{retries: -1, pool: 1, timeout: commitTimeout})
+	if err != nil {
+		return nil, fmt.Errorf("store %s: %w", s.addr, errors.Join(err, read.Close()))
+	}
+	s.read = read
+	s.master = func(ctx context.Context) (*redis.Conn, error) { return commit.conn(ctx, s.key.head()) }
+	s.close = func() error { return errors.Join(read.Close(), commit.Close()) }
 	s.outer = ctx
 	s.life, s.end = context.WithCancel(ctx)
 	return s, nil
 }
-
-// go-redis writes to stderr by itself what every caller here is told by an error.
-type silent struct{}
-
-func (silent) Printf(context.Context, string, ...any) {}
-
-var quietOnce sync.Once
 
 // Timeouts of one command. A commit waits longer than a look.
 const (
@@ -113,144 +106,6 @@ const (
 	readTimeout   = 3 * time.Second
 	commitTimeout = 10 * time.Second
 )
-
-func (s *Store) connect(rawURL string, set settings) error {
-	scheme, rest, ok := strings.Cut(rawURL, "://")
-	if !ok {
-		return errors.New("is no URL: write redis://host:6379/0")
-	}
-	base, kind, _ := strings.Cut(scheme, "+")
-	if base != "redis" && base != "rediss" {
-		return fmt.Errorf("scheme %q: use redis, rediss, redis+sentinel, rediss+sentinel, redis+cluster or rediss+cluster", scheme)
-	}
-	plain := base + "://" + rest
-	switch kind {
-	case "":
-		return s.connectOne(plain, set)
-	case "sentinel":
-		return s.connectSentinel(plain, set)
-	case "cluster":
-		return s.connectCluster(plain, set)
-	}
-	return fmt.Errorf("scheme %q: after + stands sentinel or cluster", scheme)
-}
-
-func quiet() *maintnotifications.Config {
-	return &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-}
-
-func (s *Store) connectOne(u string, set settings) error {
-	parse := func(retries, pool int, timeout time.Duration) (*redis.Client, error) {
-		o, err := redis.ParseURL(u)
-		if err != nil {
-			return nil, err
-		}
-		o.MaxRetries, o.PoolSize, o.ReadTimeout, o.WriteTimeout = retries, pool, timeout, timeout
-		o.DialTimeout, o.DialerRetries = dialTimeout, 1
-		o.ContextTimeoutEnabled, o.DisableIdentity, o.MaintNotificationsConfig = true, true, quiet()
-		o.PipelinePoolSize = -1
-		secure(o.TLSConfig)
-		if o.Dialer = set.dial; o.Dialer == nil {
-			o.Dialer = redis.NewDialer(o)
-		}
-		o.Dialer = undaunted(o.Dialer)
-		return redis.NewClient(o), nil
-	}
-	read, err := parse(1, 8, readTimeout)
-	if err != nil {
-		return err
-	}
-	commit, err := parse(-1, 1, commitTimeout)
-	if err != nil {
-		return err
-	}
-	s.read = read
-	s.master = func(context.Context) (*redis.Conn, error) { return commit.Conn(), nil }
-	s.close = func() error { return errors.Join(read.Close(), commit.Close()) }
-	return nil
-}
-
-func (s *Store) connectSentinel(u string, set settings) error {
-	parse := func(retries, pool int, timeout time.Duration) (*redis.Client, error) {
-		o, err := redis.ParseFailoverURL(u)
-		if err != nil {
-			return nil, err
-		}
-		if o.MasterName == "" {
-			return nil, errors.New("names no master: add ?master_name=")
-		}
-		if o.ReplicaOnly || o.RouteByLatency || o.RouteRandomly {
-			return nil, errors.New("reads from replicas may go backwards: remove replica_only, route_by_latency, route_randomly")
-		}
-		o.MaxRetries, o.PoolSize, o.ReadTimeout, o.WriteTimeout = retries, pool, timeout, timeout
-		o.DialTimeout, o.DialerRetries = dialTimeout, 1
-		o.ContextTimeoutEnabled, o.DisableIdentity = true, true
-		o.PipelinePoolSize = -1
-		if set.dial != nil {
-			o.Dialer = set.dial
-		}
-		secure(o.TLSConfig)
-		return redis.NewFailoverClient(o), nil
-	}
-	read, err := parse(1, 8, readTimeout)
-	if err != nil {
-		return err
-	}
-	commit, err := parse(-1, 1, commitTimeout)
-	if err != nil {
-		return err
-	}
-	s.read = read
-	s.master = func(context.Context) (*redis.Conn, error) { return commit.Conn(), nil }
-	s.close = func() error { return errors.Join(read.Close(), commit.Close()) }
-	return nil
-}
-
-func (s *Store) connectCluster(u string, set settings) error {
-	parse := func(redirects, pool int, timeout time.Duration) (*redis.ClusterClient, error) {
-		o, err := redis.ParseClusterURL(u)
-		if err != nil {
-			return nil, err
-		}
-		if o.ReadOnly || o.RouteByLatency || o.RouteRandomly {
-			return nil, errors.New("reads from replicas may go backwards: remove read_only, route_by_latency, route_randomly")
-		}
-		o.MaxRedirects, o.MaxRetries, o.PoolSize, o.ReadTimeout, o.WriteTimeout = redirects, -1, pool, timeout, timeout
-		o.DialTimeout, o.DialerRetries = dialTimeout, 1
-		o.ContextTimeoutEnabled, o.DisableIdentity, o.MaintNotificationsConfig = true, true, quiet()
-		o.PipelinePoolSize = -1
-		if set.dial != nil {
-			o.Dialer = set.dial
-		}
-		secure(o.TLSConfig)
-		return redis.NewClusterClient(o), nil
-	}
-	read, err := parse(3, 8, readTimeout)
-	if err != nil {
-		return err
-	}
-	commit, err := parse(3, 1, commitTimeout)
-	if err != nil {
-		return err
-	}
-	s.read = read
-	s.master = func(ctx context.Context) (*redis.Conn, error) {
-		node, err := commit.MasterForKey(ctx, s.key.head())
-		if err != nil {
-			commit.ReloadState(ctx)
-			return nil, err
-		}
-		return node.Conn(), nil
-	}
-	s.close = func() error { return errors.Join(read.Close(), commit.Close()) }
-	return nil
-}
-
-func secure(c *tls.Config) {
-	if c != nil {
-		c.MinVersion = tls.VersionTLS12
-	}
-}
 
 // Close ends watches and closes the connections. A checkpoint that is being written is waited for: short commands may be
 // the only ones that ever commit.

@@ -80,7 +80,7 @@ func (d *disk) load(f *os.File) error {
 // scan finds the records and sets where the log ends.
 func (d *disk) scan(f *os.File) (map[ID]span, error) {
 	newest := make(map[ID]span)
-	r := bufio.NewReaderSize(f, 256<<10)
+	r := bufio.NewReaderSize(f, 32<<10) // more than a line
 	var at int64
 	for {
 		line, err := r.ReadSlice('\n')

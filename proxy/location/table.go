@@ -5,6 +5,7 @@ import (
 	"hash/maphash"
 	"iter"
 	"log/slog"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -40,6 +41,7 @@ type Table struct {
 	seed    maphash.Seed
 	buckets []atomic.Pointer[node] // a power of two
 	stripes [stripes]stripe        // of bucket number n: stripes[n%len(stripes)]
+	due     []atomic.Int64         // of each groupSize buckets: unix seconds before which Sweep finds nothing
 	index   index
 	count   atomic.Int64
 
@@ -87,11 +89,15 @@ func newTable(o Options) *Table {
 	if t.log == nil {
 		t.log = slog.Default()
 	}
-	size := stripes
+	size := max(stripes, groupSize)
 	for size < t.limit {
 		size *= 2
 	}
 	t.buckets = make([]atomic.Pointer[node], size)
+	t.due = make([]atomic.Int64, size/groupSize)
+	for i := range t.due {
+		t.due[i].Store(math.MaxInt64)
+	}
 	t.index = index{seed: t.seed, byAoR: map[uint64]*node{}, byTenant: map[string]*node{}}
 	return t
 }
@@ -188,6 +194,7 @@ func (t *Table) store(b *Binding) (*node, *Binding, bool) {
 		n.next.Store(t.buckets[i].Load())
 		t.index.add(n, b)
 		t.buckets[i].Store(n)
+		t.expect(i, b)
 		return n, b, true
 	}
 	old := n.b.Load()
@@ -200,6 +207,7 @@ func (t *Table) store(b *Binding) (*node, *Binding, bool) {
 		defer t.index.add(n, b)
 	}
 	n.b.Store(b)
+	t.expect(i, b)
 	return n, b, true
 }
 
