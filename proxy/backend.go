@@ -56,6 +56,7 @@ func (e *Edge) newFollower() (*follow.Follower, error) {
 		return nil, err
 	}
 	return follow.New(follow.Config{Store: e.opts.Store, Disk: disk, Orders: filestore.NewOverridesFile(e.cfg.State), Log: e.log,
+		Apply: func(*policy.Snapshot) { e.revSince.Store(time.Now().UnixNano()) },
 		Fill: e.nodeState, ServeLegacy: e.cfg.BootDefault == "legacy"})
 }
 

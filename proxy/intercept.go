@@ -34,7 +34,7 @@ func (s *shard) screen(a *arrival, b *location.Binding, tenant string, h *hop) (
 	if b == nil {
 		return false, rejection{}
 	}
-	d := s.edge.serves(a.policy, b, a.now)
+	d, _ := serves(a.policy, b, a.now/1e9)
 	if d.Platform == a.who.platform || d.Platform == policy.NoPlatform {
 		return false, rejection{}
 	}
@@ -50,23 +50,6 @@ func (s *shard) screen(a *arrival, b *location.Binding, tenant string, h *hop) (
 		return false, rejection{}
 	}
 	return true, rejection{code: 480, cause: causeNotServing}
-}
-
-// serves is what the policy says of a binding's AoR now.
-func (e *Edge) serves(p *policy.Snapshot, b *location.Binding, now int64) policy.Decision {
-	_, host, _ := cutLast(b.AoR, '@')
-	q := policy.Question{Method: "REGISTER", ToUser: b.Unit, ToHost: host, Transport: "udp", Now: now / 1e9}
-	var tr policy.Trace
-	return p.Decide(p.Resolve(&q, &tr))
-}
-
-func cutLast(s string, sep byte) (before, after string, found bool) {
-	for i := len(s) - 1; i >= 0; i-- {
-		if s[i] == sep {
-			return s[:i], s[i+1:], true
-		}
-	}
-	return s, "", false
 }
 
 func firstToken(b []byte) []byte {

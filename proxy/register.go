@@ -54,7 +54,7 @@ func (s *shard) readRegistration(a *arrival, h *hop) (*registration, rejection) 
 		return nil, bad
 	}
 	user := a.question.ToUser
-	reg := &registration{unit: strings.Clone(user), to: string(m.To.URI.Of(raw)), asked: usualExpires}
+	reg := &registration{unit: strings.Clone(a.query.Unit), to: string(m.To.URI.Of(raw)), asked: usualExpires}
 	host := a.question.ToHost
 	if host == "" {
 		host = string(to.Host.Of(m.To.URI.Of(raw)))
@@ -65,7 +65,7 @@ func (s *shard) readRegistration(a *arrival, h *hop) (*registration, rejection) 
 			host = t.Tenant.Domains[0]
 		}
 	}
-	reg.aor = reg.unit + "@" + strings.ToLower(host)
+	reg.aor = user + "@" + strings.ToLower(host)
 	if i := m.Find(wire.HUserAgent); i >= 0 {
 		reg.agent = string(m.Value(i)[:min(len(m.Value(i)), 64)])
 	}
