@@ -68,8 +68,9 @@ type invitation struct {
 	destination string    // host:port of the first hop; empty: by Route or Request-URI
 	transport   string    // "UDP", "TCP"
 	callID      string
-	session     string  // SDP session name
-	wallet      *wallet // credentials for 401 and 407; nil: they are final
+	session     string      // SDP session name
+	wallet      *wallet     // credentials for 401 and 407; nil: they are final
+	known       func(*Call) // called before the INVITE is sent; may be nil
 }
 
 // invite sends an INVITE and follows it in the background. The call ends with ctx: whoever gives a context that lives
@@ -94,6 +95,9 @@ func (a *agent) invite(ctx context.Context, in invitation) (*Call, error) {
 		ID: in.callID, From: in.from.User + "@" + in.from.Host, To: in.to.User + "@" + in.to.Host,
 		agent: a, invite: req, wallet: in.wallet,
 		ringing: make(chan struct{}), final: make(chan struct{}), ended: make(chan struct{}),
+	}
+	if in.known != nil {
+		in.known(c)
 	}
 	began := time.Now()
 	if in.wallet != nil {

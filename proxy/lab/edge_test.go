@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -41,6 +42,11 @@ func play(role string) {
 
 func newTestEdge(t *testing.T, role string) *Edge {
 	t.Helper()
+	return newTestEdgeWith(t, role, func(*EdgeOptions) {})
+}
+
+func newTestEdgeWith(t *testing.T, role string, change func(*EdgeOptions)) *Edge {
+	t.Helper()
 	t.Setenv(playEdge, role)
 	dir := t.TempDir()
 	keys := filepath.Join(dir, "keys")
@@ -51,10 +57,12 @@ func newTestEdge(t *testing.T, role string) *Edge {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := NewEdge(binary, EdgeOptions{
+	o := EdgeOptions{
 		Name: "edge-1", IP: netip.MustParseAddr("127.0.0.11"), Dir: dir, Store: "redis://127.0.0.1:6379/0", Keys: keys,
 		Legacy: netip.MustParseAddrPort("127.0.1.5:5060"), Core: netip.MustParseAddrPort("127.0.2.5:5060"),
-	})
+	}
+	change(&o)
+	e, err := NewEdge(binary, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,8 +120,9 @@ func TestEdgeThatIsNotReadyIsGivenUp(t *testing.T) {
 	}
 }
 
-func TestEdgeFileIsAValidConfiguration(t *testing.T) {
-	e := newTestEdge(t, "ready")
+// configured reads what an edge's file says.
+func configured(t *testing.T, e *Edge) *config.Config {
+	t.Helper()
 	b, err := os.ReadFile(e.File)
 	if err != nil {
 		t.Fatal(err)
@@ -129,7 +138,51 @@ func TestEdgeFileIsAValidConfiguration(t *testing.T) {
 	if err := c.Validate(); err != nil {
 		t.Fatalf("%v in\n%s", err, b)
 	}
+	return c
+}
+
+func TestEdgeFileIsAValidConfiguration(t *testing.T) {
+	e := newTestEdge(t, "ready")
+	c := configured(t, e)
 	if e.Outside == e.Inside || e.Outside.Addr() != e.Inside.Addr() {
 		t.Errorf("outside %s and inside %s", e.Outside, e.Inside)
+	}
+	for _, l := range c.Listen {
+		if l.Side == config.Own {
+			t.Errorf("%s: nobody asked for requests of our own", l.Name)
+		}
+	}
+}
+
+func TestEdgeThatKeepsRegistrations(t *testing.T) {
+	own := netip.MustParseAddr("127.0.0.111")
+	e := newTestEdgeWith(t, "ready", func(o *EdgeOptions) {
+		secrets := filepath.Join(o.Dir, "secrets")
+		if err := os.WriteFile(secrets, []byte("alice@acme.example password "+secret+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		o.Own, o.Secrets, o.Data, o.Keepalive = own, secrets, "redis://127.0.0.1:6379/1", 5*time.Second
+		o.LegacyTarget = TargetOptions{Keep: "trust", ReachBack: "contact", CallID: "phone", ListsAll: true}
+		o.CoreTarget = TargetOptions{Keep: "digest", ReachBack: "path"}
+	})
+	c := configured(t, e)
+	legacy, core := c.Platforms.Legacy.Targets[0], c.Platforms.Core.Targets[0]
+	if legacy.Keep != "trust" || legacy.ReachBack != "contact" || legacy.CallID != "phone" || !legacy.ListsAll {
+		t.Errorf("legacy %+v", legacy)
+	}
+	if core.Keep != "digest" || core.ReachBack != "path" || core.ListsAll {
+		t.Errorf("core %+v", core)
+	}
+	if c.Data != "redis://127.0.0.1:6379/1" || c.Secrets == "" || c.Timers.Keepalive != 5*time.Second {
+		t.Errorf("data %q, secrets %q, keepalive %s", c.Data, c.Secrets, c.Timers.Keepalive)
+	}
+	at := map[config.Proto]bool{}
+	for _, l := range c.Listen {
+		if l.Side == config.Own {
+			at[l.Transport] = netip.MustParseAddrPort(l.Address).Addr() == own
+		}
+	}
+	if !at[config.UDP] || !at[config.TCP] {
+		t.Errorf("own listeners %v, want both at %s", at, own)
 	}
 }

@@ -23,12 +23,12 @@ type EdgeOptions struct {
 	Core   netip.AddrPort // the new core, reached by TCP
 
 	// Own is the address by which the edge sends requests of its own, over UDP and TCP: what switches trust. None without.
-	Own           netip.Addr
-	LegacyTarget  TargetOptions
-	CoreTarget    TargetOptions
-	Data          string        // URL of the Redis that shares bindings; empty: as the configuration's default has it
-	Secrets       string        // file of what keep: digest answers with
-	Keepalive     time.Duration // between two pings to a phone; 0: as the configuration's default has it
+	Own          netip.Addr
+	LegacyTarget TargetOptions
+	CoreTarget   TargetOptions
+	Data         string        // URL of the Redis that shares bindings; empty: as the configuration's default has it
+	Secrets      string        // file of what keep: digest answers with
+	Keepalive    time.Duration // between two pings to a phone; 0: as the configuration's default has it
 }
 
 // TargetOptions say how a target takes registrations. What is empty is not written: the configuration's defaults hold.

@@ -4,8 +4,11 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
+
+	"github.com/emiago/sipgo/sip"
 )
 
 // Bounds of a journal: the lab's own story makes a few hundred calls.
@@ -18,6 +21,8 @@ const (
 type Heard struct {
 	Method string
 	CSeq   uint32
+	URI    string // Request-URI
+	Route  string // values of Route, if there are any
 	From   string // address it came from
 	At     time.Time
 }
@@ -79,11 +84,13 @@ func (j *Journal) Count(callID, method string) int {
 
 // Await returns when a request of method was heard of a call; an error names what was heard until ctx ended.
 func (j *Journal) Await(ctx context.Context, callID, method string) error {
+	return j.awaitCount(ctx, callID, method, 1)
+}
+
+func (j *Journal) awaitCount(ctx context.Context, callID, method string, n int) error {
 	for {
-		j.mu.Lock()
-		heard, changed := j.calls[callID], j.changed
-		j.mu.Unlock()
-		if slices.ContainsFunc(heard, func(h Heard) bool { return h.Method == method }) {
+		changed := j.news()
+		if j.Count(callID, method) >= n {
 			return nil
 		}
 		select {
@@ -92,6 +99,42 @@ func (j *Journal) Await(ctx context.Context, callID, method string) error {
 			return fmt.Errorf("no %s arrived, only %v: %w", method, methods(j.Of(callID)), context.Cause(ctx))
 		}
 	}
+}
+
+// AwaitAny returns when a request of method was heard of any call.
+func (j *Journal) AwaitAny(ctx context.Context, method string) error {
+	for {
+		changed := j.news()
+		for _, id := range j.Calls() {
+			if j.Count(id, method) > 0 {
+				return nil
+			}
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("no %s arrived in any of %d calls: %w", method, len(j.Calls()), context.Cause(ctx))
+		}
+	}
+}
+
+// news is closed at the next entry.
+func (j *Journal) news() <-chan struct{} {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.changed
+}
+
+// hear notes a request.
+func (j *Journal) hear(req *sip.Request) {
+	var routes []string
+	for _, h := range req.GetHeaders("Route") {
+		routes = append(routes, h.Value())
+	}
+	j.add(req.CallID().Value(), Heard{
+		Method: req.Method.String(), CSeq: req.CSeq().SeqNo, URI: req.Recipient.String(), Route: strings.Join(routes, ", "),
+		From: req.Source(), At: time.Now(),
+	})
 }
 
 func methods(heard []Heard) []string {

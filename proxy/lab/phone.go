@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/emiago/sipgo/sip"
 )
@@ -118,16 +117,21 @@ func (p *Phone) Dial(ctx context.Context, to string) (*Call, error) {
 	if full {
 		return nil, errors.New("lab: the phone has too many calls")
 	}
+	var id string
 	c, err := p.invite(ctx, invitation{
 		from: p.aor, to: target, target: target, destination: p.proxy, transport: p.transport,
 		callID: newCallID(p.aor.User), session: p.name, wallet: p.wallet,
+		known: func(c *Call) { // a BYE may be here before we are
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			id = c.ID
+			p.placed[id] = c
+		},
 	})
 	if err != nil {
+		p.forget(id)
 		return nil, err
 	}
-	p.mu.Lock()
-	p.placed[c.ID] = c
-	p.mu.Unlock()
 	context.AfterFunc(ctx, func() { p.forget(c.ID) })
 	return c, nil
 }
@@ -148,9 +152,7 @@ func (p *Phone) forget(callID string) {
 	delete(p.placed, callID)
 }
 
-func (p *Phone) hear(req *sip.Request) {
-	p.Received.add(req.CallID().Value(), Heard{Method: req.Method.String(), CSeq: req.CSeq().SeqNo, From: req.Source(), At: time.Now()})
-}
+func (p *Phone) hear(req *sip.Request) { p.Received.hear(req) }
 
 // Keepalives counts the CRLF pings (RFC 5626 section 3.5.1) that reached the phone. It answers them on TCP as UDP.
 func (p *Phone) Keepalives() int { return int(p.pings.Load()) }
@@ -166,6 +168,7 @@ func (p *Phone) PickUp() {
 // onInvite answers every call, at once or when somebody picks up.
 func (p *Phone) onInvite(req *sip.Request, tx sip.ServerTransaction) {
 	p.hear(req)
+	tx.OnCancel(func(cancel *sip.Request) { p.hear(cancel) })
 	tag := sip.GenerateTagN(12)
 	id := req.CallID().Value()
 	d := calleeDialog(req, tag, p.contact(p.aor.User, req.Transport()))
