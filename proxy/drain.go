@@ -75,7 +75,7 @@ func (e *Edge) runRoster(ctx context.Context) {
 	}
 }
 
-// Reload puts what may change without a restart into force: targets, sources, carriers, names and keys. Health and
+// Reload puts what may change without a restart into force: targets, sources, carriers, names, keys and secrets. Health and
 // counters stay. It returns what changed and what differs but needs a restart.
 func (e *Edge) Reload() (changed, needsRestart []string, err error) {
 	if e.opts.Reload == nil {
@@ -106,6 +106,9 @@ func (e *Edge) Reload() (changed, needsRestart []string, err error) {
 	before := *e.keyIDs.Load()
 	topo := buildTopology(merged, res, e, e.topo.Load())
 	if err := topo.checkNames(); err != nil {
+		return nil, needsRestart, err
+	}
+	if err := e.keeper.loadSecrets(merged.Secrets); err != nil { // also when the path is the same: what is in it may not be
 		return nil, needsRestart, err
 	}
 	e.topo.Store(topo)
@@ -143,6 +146,7 @@ var sections = []struct {
 	{"carriers", true, func(c *config.Config) any { return c.Carriers }},
 	{"keys", true, func(c *config.Config) any { return c.Keys }},
 	{"via", true, func(c *config.Config) any { return c.Via }},
+	{"secrets", true, func(c *config.Config) any { return c.Secrets }},
 	{"node", false, func(c *config.Config) any { return c.Node }},
 	{"store", false, func(c *config.Config) any { return c.Store }},
 	{"state", false, func(c *config.Config) any { return c.State }},
@@ -159,6 +163,6 @@ var sections = []struct {
 // keepFixed is the new configuration with everything that needs a restart as it was.
 func keepFixed(next, old *config.Config) *config.Config {
 	c := *old
-	c.Names, c.Platforms, c.Carriers, c.Keys, c.Via = next.Names, next.Platforms, next.Carriers, next.Keys, next.Via
+	c.Names, c.Platforms, c.Carriers, c.Keys, c.Via, c.Secrets = next.Names, next.Platforms, next.Carriers, next.Keys, next.Via, next.Secrets
 	return &c
 }
