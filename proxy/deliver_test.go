@@ -19,7 +19,7 @@ func (w *world) bind(on *peer) []string {
 }
 
 // ask sends a request of a platform for anna's phone, by her Path.
-func (w *world) ask(by *peer, path []string, id, method, extra string) *call {
+func (w *world) request(by *peer, path []string, id, method, extra string) *call {
 	w.t.Helper()
 	c := &call{w: w, by: by, id: id, domain: "acme.example", to: "<sip:anna@acme.example>", routes: path}
 	by.send(w.in, c.request(method, 1, "sip:anna@"+w.phone.addr(), extra))
@@ -50,7 +50,7 @@ func TestNewestFlow(t *testing.T) {
 	moved.register(w.out, 2, "acme.example", contact+"\n") // the same Contact, from another port of the NAT
 	w.legacy.confirm(w.legacy.want("REGISTER "), contact+";expires=600\n")
 	moved.want("SIP/2.0 200")
-	w.ask(w.legacy, path, "in", "MESSAGE", "")
+	w.request(w.legacy, path, "in", "MESSAGE", "")
 	moved.reply(moved.want("MESSAGE "), "200 OK", "")
 	w.legacy.want("SIP/2.0 200")
 	w.phone.silent()
@@ -59,7 +59,7 @@ func TestNewestFlow(t *testing.T) {
 	moved.register(w.out, 3, "acme.example", contact+";expires=0\n")
 	w.legacy.confirm(w.legacy.want("REGISTER "), "")
 	moved.want("SIP/2.0 200")
-	w.ask(w.legacy, path, "late", "MESSAGE", "")
+	w.request(w.legacy, path, "late", "MESSAGE", "")
 	w.legacy.want("SIP/2.0 430")
 }
 
@@ -70,23 +70,23 @@ func TestIntercept(t *testing.T) {
 	w.move("acme", func(x *policy.Tenant) { x.Stage = policy.StageCore })
 
 	// The rev is young: another edge may still think otherwise, so the phone rings.
-	c := w.ask(w.legacy, path, "young", "INVITE", "")
+	c := w.request(w.legacy, path, "young", "INVITE", "")
 	w.phone.reply(w.phone.want("INVITE "), "486 Busy Here", "")
 	w.phone.want("ACK ")
 	w.legacy.wantFinal("SIP/2.0 486")
 	w.legacy.send(w.in, hopAckOf(c.request("ACK", 1, "sip:anna@"+w.phone.addr(), "")))
 
 	w.edge.revSince.Store(0)
-	w.ask(w.legacy, path, "one", "INVITE", "P-Asserted-Identity: <tel:+1>\n")
+	w.request(w.legacy, path, "one", "INVITE", "P-Asserted-Identity: <tel:+1>\n")
 	inv := w.core.want("INVITE sip:anna@acme.example ")
 	if len(inv.headers("Route")) != 0 || len(inv.headers("Record-Route")) != 1 || len(inv.headers("P-Asserted-Identity")) != 1 {
 		t.Errorf("core got\n%s", inv.text)
 	}
-	w.ask(w.legacy, path, "fork", "INVITE", "")
+	w.request(w.legacy, path, "fork", "INVITE", "")
 	w.legacy.wantFinal("SIP/2.0 480")
 
 	// Core calls the phone, and talks to legacy afterwards: own pin, platform to platform.
-	w.ask(w.core, path, "core", "INVITE", "")
+	w.request(w.core, path, "core", "INVITE", "")
 	w.phone.want("INVITE ")
 	w.core.reply(inv, "200 OK", "")
 	ok := w.legacy.wantFinal("SIP/2.0 200")
@@ -115,7 +115,7 @@ func TestPlatformThatDoesNotServe(t *testing.T) {
 				continue
 			}
 			w.move("acme", func(x *policy.Tenant) { x.Stage = stage })
-			w.ask(w.legacy, path, fmt.Sprintf("%s%d%d", c.by, i, stage), c.method, c.extra)
+			w.request(w.legacy, path, fmt.Sprintf("%s%d%d", c.by, i, stage), c.method, c.extra)
 			if want == "" {
 				w.phone.reply(w.phone.want(c.method), "200 OK", "")
 				want = "200"
@@ -130,20 +130,24 @@ func TestPlatformThatDoesNotServe(t *testing.T) {
 func TestAskForBinding(t *testing.T) {
 	w := newWorld(t, tenant("acme", policy.StageLegacy))
 	w.cfg.Platforms.Legacy.Targets[0].ReachBack = "contact"
-	w.start()
 	known := &location.Binding{ID: location.ID{1, 2, 3}, Tenant: "acme", AoR: "anna@acme.example", Unit: "anna", To: "sip:anna@acme.example",
 		Contact: "<sip:anna@192.0.2.1>", URI: "sip:anna@192.0.2.1", CallID: "x", Told: 1 << 40, Stamp: 1,
 		Flow: location.Flow{Edge: "edge-1", Listener: "out", Proto: "udp", Addr: w.phone.conn.LocalAddr().(interface{ AddrPort() netipAddrPort }).AddrPort()}}
 	asked := make(chan location.ID, 10)
-	w.edge.lookUp = func(id location.ID, done func(*location.Binding)) {
+	silent := location.ID{8}
+	w.ask = func(t *location.Table, id location.ID, done func(*location.Binding)) {
 		asked <- id
+		if id == silent {
+			return
+		}
 		go func() {
 			if id == known.ID {
-				w.edge.location.Learn(known)
+				t.Learn(known)
 			}
 			done(nil)
 		}()
 	}
+	w.start()
 	call := func(id, user string) *call {
 		c := &call{w: w, by: w.legacy, id: id, domain: "acme.example", to: "<sip:anna@acme.example>"}
 		w.legacy.send(w.in, c.request("INVITE", 1, "sip:"+user+"@"+w.in, ""))
@@ -165,9 +169,8 @@ func TestAskForBinding(t *testing.T) {
 	}
 
 	// Nobody answers: the wait has an end. A CANCEL meanwhile is obeyed.
-	w.edge.lookUp = func(location.ID, func(*location.Binding)) {}
-	c = call("silence", location.ID{8}.String())
-	w.legacy.send(w.in, c.request("CANCEL", 1, "sip:"+location.ID{8}.String()+"@"+w.in, ""))
+	c = call("silence", silent.String())
+	w.legacy.send(w.in, c.request("CANCEL", 1, "sip:"+silent.String()+"@"+w.in, ""))
 	w.legacy.want("SIP/2.0 200")
 	w.legacy.wantFinal("SIP/2.0 487")
 }

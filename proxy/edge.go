@@ -36,8 +36,19 @@ type Options struct {
 	Build  string       // version, for the roster
 	// Reload reads the configuration again, for SIGHUP and `hotcut edges reload`. nil: reload is refused.
 	Reload func() (*config.Config, error)
+	// Share lets the edge share bindings with the others over the Redis that Config.Data or Config.Store names. nil: it shares
+	// with nobody.
+	Share func(url string, t *location.Table, log *slog.Logger) (*Sharing, error)
 	// PoisonBuffers overwrites receive buffers after each batch: tests see at once who kept a slice.
 	PoisonBuffers bool
+}
+
+// Sharing is a running share of the location table: what its owner runs, asks and shows.
+type Sharing struct {
+	Run func(context.Context) error
+	// Ask looks for one binding from aside, briefly; done is told on another goroutine, once the table knows it.
+	Ask  func(id location.ID, done func(*location.Binding))
+	Live func() bool
 }
 
 // An Edge is one running Hotcut proxy node. New binds its sockets and opens its files; Run works; when Run returns,
@@ -64,7 +75,7 @@ type Edge struct {
 	tenants     *limit.Tenants
 	count       *counters
 	location    *location.Table
-	lookUp      func(location.ID, func(*location.Binding)) // nil: bindings are not shared
+	sharing     *Sharing // nil: bindings are not shared
 	nonces      *digest.Nonces
 	intercepts  intercepts
 	revSince    atomic.Int64 // unix ns: when the policy in force came
@@ -131,6 +142,11 @@ func New(o Options) (_ *Edge, err error) {
 	if err := e.openKeeper(ring); err != nil {
 		return nil, err
 	}
+	if o.Share != nil && res.Data != "" {
+		if e.sharing, err = o.Share(res.Data, e.location, e.log); err != nil {
+			return nil, err
+		}
+	}
 	if e.transport, err = transport.New(specs(res), e.handler(), e.transportLimits()); err != nil {
 		return nil, err
 	}
@@ -166,6 +182,9 @@ func (e *Edge) Run(ctx context.Context) error {
 	g.Go(func() error { e.lines.run(ctx); return nil })
 	g.Go(func() error { return e.records.Run(ctx) })
 	g.Go(func() error { return e.location.Run(ctx) })
+	if e.sharing != nil {
+		g.Go(func() error { return e.sharing.Run(ctx) })
+	}
 	g.Go(func() error { return e.admin.Run(ctx) })
 	g.Go(func() error {
 		select {

@@ -19,6 +19,7 @@ import (
 	"github.com/hotcut/hotcut/policy"
 	"github.com/hotcut/hotcut/policy/filestore"
 	"github.com/hotcut/hotcut/proxy/config"
+	"github.com/hotcut/hotcut/proxy/location"
 	"github.com/hotcut/hotcut/proxy/transport"
 )
 
@@ -35,6 +36,7 @@ type world struct {
 	stop   func()
 	done   chan struct{} // Run has ended
 	log    *slog.Logger
+	ask    func(*location.Table, location.ID, func(*location.Binding)) // the other edges' common memory; nil: there is none
 	phone  *peer
 	legacy *peer
 	core   *peer
@@ -152,7 +154,14 @@ func (w *world) await(ok func() bool, format string, args ...any) {
 func (w *world) start() *world {
 	w.t.Helper()
 	cfg := w.cfg
-	e, err := New(Options{Config: &cfg, Store: w.store, Log: w.log, Build: "test", PoisonBuffers: true,
+	var share func(string, *location.Table, *slog.Logger) (*Sharing, error)
+	if w.ask != nil {
+		cfg.Data = "redis://192.0.2.1:1"
+		share = func(_ string, t *location.Table, _ *slog.Logger) (*Sharing, error) {
+			return &Sharing{Run: func(ctx context.Context) error { <-ctx.Done(); return nil }, Ask: func(id location.ID, done func(*location.Binding)) { w.ask(t, id, done) }, Live: func() bool { return true }}, nil
+		}
+	}
+	e, err := New(Options{Config: &cfg, Share: share, Store: w.store, Log: w.log, Build: "test", PoisonBuffers: true,
 		Reload: func() (*config.Config, error) { c := w.cfg; return &c, nil }})
 	if err != nil {
 		w.t.Fatal(err)

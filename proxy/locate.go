@@ -12,13 +12,13 @@ import (
 // aside, and the request waits parked. Its answer, or the end of the wait, brings the request back here.
 
 // canAsk: bindings are shared, and the other side listens.
-func (e *Edge) canAsk() bool { return e.lookUp != nil }
+func (e *Edge) canAsk() bool { return e.sharing != nil && e.sharing.Live() }
 
 // ask parks r and sends for the binding.
 func (s *shard) ask(now int64, r *request) {
 	s.park(now, r, askWait*2) // the answer comes within askWait; this is for the one that never does
 	key, callHash, e := r.key, r.callHash, s.edge
-	e.lookUp(r.hop.ask, func(*location.Binding) { e.answered(key, callHash) })
+	e.sharing.Ask(r.hop.ask, func(*location.Binding) { e.answered(key, callHash) })
 }
 
 // answered resumes a parked request on the goroutine that brought the news.
