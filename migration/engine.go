@@ -64,6 +64,11 @@ func (e *Engine) Plan(ctx context.Context, goal Goal, of ...string) (*Plan, erro
 	if err != nil {
 		return nil, err
 	}
+	if at.Measured = e.preflight(ctx, at, p); at.Measured != nil {
+		if p, err = goal(at); err != nil {
+			return nil, err
+		}
+	}
 	p.of = of
 	return p, nil
 }

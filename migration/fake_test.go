@@ -62,6 +62,8 @@ type fakeEdge struct {
 	policy *policy.Snapshot
 	drains []Drain
 	refuse error // of an order
+	phones func() (EdgePhones, error)
+	doctor func(Probe) (Diagnosis, error)
 
 	mu     sync.Mutex // guards orders
 	orders []Order
@@ -74,7 +76,7 @@ func (es edges) dial(admin string) (Edge, error) {
 	if e == nil {
 		return Edge{}, fmt.Errorf("%s: %w", admin, errDead)
 	}
-	return Edge{
+	edge := Edge{
 		State:  func(context.Context) (policy.NodeState, error) { return e.state, nil },
 		Export: func(context.Context) (*policy.Snapshot, error) { return e.policy, nil },
 		Draining: func(context.Context, string) ([]Drain, error) {
@@ -87,7 +89,14 @@ func (es edges) dial(admin string) (Edge, error) {
 			return e.refuse
 		},
 		AcceptEpoch: func(context.Context, string) error { return e.refuse },
-	}, nil
+	}
+	if e.phones != nil {
+		edge.Phones = func(context.Context, string) (EdgePhones, error) { return e.phones() }
+	}
+	if e.doctor != nil {
+		edge.Doctor = func(_ context.Context, p Probe) (Diagnosis, error) { return e.doctor(p) }
+	}
+	return edge, nil
 }
 
 // runs makes an edge that runs a policy.

@@ -20,6 +20,9 @@ type Edge struct {
 	Export      func(context.Context) (*policy.Snapshot, error)
 	Draining    func(ctx context.Context, tenant string) ([]Drain, error)
 	AcceptEpoch func(ctx context.Context, epoch string) error
+	Phones      func(ctx context.Context, tenant string) (EdgePhones, error)
+	HeldUntil   func(ctx context.Context, tenant string, side policy.Platform) (int64, error) // unix seconds: the first end of what a platform holds of a tenant; 0: nothing
+	Doctor      func(context.Context, Probe) (Diagnosis, error)
 }
 
 // Drain is a population of dialogs that stays where it is while new ones go elsewhere.
@@ -105,7 +108,10 @@ func Each[T any](ctx context.Context, to []Address, limit time.Duration, do func
 	return out
 }
 
-var errNoAddress = errors.New("no admin address is known")
+var (
+	errNoAddress  = errors.New("no admin address is known")
+	errNotOffered = errors.New("this edge can not be asked that")
+)
 
 // ask is Ask for one edge.
 func ask[T any](ctx context.Context, f *Fleet, a Address, question func(context.Context, Edge) (T, error)) (T, error) {

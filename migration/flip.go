@@ -2,6 +2,7 @@ package migration
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/hotcut/hotcut/policy"
 )
@@ -12,7 +13,11 @@ type FlipTo struct {
 	Stage  policy.Stage
 	Share  int // basis points; only with canary
 	Shared bool
+	Soak   time.Duration // how long its phones stay clamped after a move towards core; 0: not at all
 }
+
+// Soak is how long a tenant soaks after a move towards core, unless the person who moves it says otherwise.
+const Soak = 24 * time.Hour
 
 // Flip brings one tenant to another stage. Towards core it ends a rollback; towards legacy it leaves one standing, so
 // that assigned users and rules do not come back to life.
@@ -35,12 +40,28 @@ func Flip(to FlipTo, by Author) Goal {
 			p.Notes = append(p.Notes, fmt.Sprintf("%s is at %s already", to.Tenant, Describe(before)))
 			return p.finish(at)
 		}
+		to.phase(before, &after, at.At)
 		p.put(to.Tenant, before, &after)
 		if to.Stage < policy.StageCanary && !after.RolledBack && (len(after.Assigned) > 0 || len(after.Rules) > 0) {
 			p.Warnings = append(p.Warnings, fmt.Sprintf("%s keeps %s: whoever they put on core stays there; hotcut rollback %s moves everybody",
 				to.Tenant, exceptions(&after), to.Tenant))
 		}
 		return p.finish(at)
+	}
+}
+
+// phase: who goes towards core soaks from now on. The way back out of done is not instant anyway. Towards legacy the
+// phase stays: those phones have to stay near too.
+func (to FlipTo) phase(before, after *policy.Tenant, now time.Time) {
+	var g policy.Globals
+	switch {
+	case after.Stage == policy.StageDone:
+		after.Phase = nil
+	case !coreWard(policy.MotionOf(before, after, g, g)):
+	case to.Soak <= 0:
+		after.Phase = nil
+	default:
+		after.Phase = &policy.Phase{Name: policy.PhaseSoaking, Until: now.Add(to.Soak).Unix()}
 	}
 }
 

@@ -19,7 +19,7 @@ const (
 
 // Verdict is what one gate says of a plan.
 type Verdict struct {
-	Gate   string `json:"gate"` // hold, halt, freeze, override, schema, emergency, ready
+	Gate   string `json:"gate"` // hold, halt, freeze, override, schema, emergency, ready, registrations
 	Tenant string `json:"tenant,omitempty"`
 	Level  Level  `json:"level"`
 	Why    string `json:"why"`
@@ -45,7 +45,8 @@ func judge(at Present, p *Plan) []Verdict {
 		out = append(out, judgeTenant(at, p, id)...)
 	}
 	out = append(out, judgeNodes(at, ids)...)
-	return append(out, judgeEvidence(p.globals(at))...)
+	out = append(out, judgeEvidence(p.globals(at))...)
+	return append(out, judgeRegistrations(p.globals(at), ids, at.Measured, len(at.Nodes))...)
 }
 
 // globals are those that hold after the plan.
@@ -128,7 +129,7 @@ func judgeNodes(at Present, ids []string) []Verdict {
 func judgeEvidence(g policy.Globals) []Verdict {
 	names := []string{GateReady}
 	for name := range g.Gates {
-		if name != GateReady {
+		if name != GateReady && name != GateRegistrations {
 			names = append(names, name)
 		}
 	}

@@ -16,6 +16,8 @@ type Plan struct {
 	Warnings []string      `json:"warnings"`
 	Notes    []string      `json:"notes"` // why nothing has to be done, for some of what was asked
 
+	Measured *Preflight `json:"-"` // what the edges said of its phones; nil: they were not asked
+
 	of []string // the tenants that it was asked of; none: whoever the policy holds
 }
 
@@ -102,6 +104,7 @@ func (p *Plan) put(id string, before, after *policy.Tenant) {
 
 // finish fills in whom the change moves and what the gates say. Every goal ends here.
 func (p *Plan) finish(at Present) (*Plan, error) {
+	p.Measured = at.Measured
 	slices.SortFunc(p.Change.Tenants, func(a, b policy.TenantChange) int { return cmp.Compare(a.ID, b.ID) })
 	var err error
 	if p.Moves, err = movesOf(at, &p.Change); err != nil {

@@ -125,7 +125,7 @@ func (s *scenario) goal(words []string, line string) Goal {
 	case "remove":
 		return Remove(words[1], tester)
 	case "flip":
-		to := FlipTo{Tenant: words[1]}
+		to := FlipTo{Tenant: words[1], Soak: Soak}
 		if err := to.Stage.UnmarshalText([]byte(words[2])); err != nil {
 			s.t.Fatal(err)
 		}

@@ -13,6 +13,7 @@ type Present struct {
 	Snapshot *policy.Snapshot // nil when only some tenants were read: Find and Globals know both
 	Nodes    []policy.NodeState
 	At       time.Time
+	Measured *Preflight // by the edges, for a plan that needs it; nil: nothing was
 
 	light  *policy.Light // some tenants of the policy; nil when all were read
 	unread *bool         // with light: set when a tenant is looked for that was not read, so that all have to be

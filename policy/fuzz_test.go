@@ -210,7 +210,7 @@ func TestWords(t *testing.T) {
 		check(Platform(i), new(Platform), i <= uint8(Core))
 		check(Stage(i), new(Stage), i <= uint8(StageDone))
 		check(Direction(i), new(Direction), i <= uint8(Internal))
-		check(Reason(i), new(Reason), i <= uint8(ReasonFallback))
+		check(Reason(i), new(Reason), i <= uint8(ReasonChallenge))
 		check(Motion(i), new(Motion), i <= uint8(Both))
 	}
 	if ReasonNodeOverride.String() != "node_override" || ReasonTargetUnhealthy.String() != "target_unhealthy" || Legacy.Other() != Core || NoPlatform.Other() != NoPlatform {

@@ -60,11 +60,13 @@ type changed struct {
 	Waited     bool                  `json:"waited"`
 	Draining   []migration.Drain     `json:"draining"`
 	Unasked    []string              `json:"unasked"` // edges that did not say what drains
+	Phones     []migration.HandOver  `json:"phones"`  // of those who moved
 }
 
 func changedOf(p *migration.Plan) changed {
 	c := changed{Kind: p.Change.Kind, DryRun: true, From: p.Change.Base, Rev: p.Change.Base, Key: p.Change.Key,
-		Moves: p.Moves, Verdicts: p.Verdicts, Notes: orEmpty(p.Notes), Draining: []migration.Drain{}, Unasked: []string{}}
+		Moves: p.Moves, Verdicts: p.Verdicts, Notes: orEmpty(p.Notes), Draining: []migration.Drain{}, Unasked: []string{},
+		Phones: []migration.HandOver{}}
 	c.Moves = slices.Clone(c.Moves)
 	if c.Moves == nil {
 		c.Moves = []migration.Move{}
@@ -113,7 +115,11 @@ func (a *app) makeFor(ctx context.Context, goal migration.Goal, rescue back, by 
 		return nil, conflictOf(err, plan)
 	}
 	late := a.follow(ctx, e, out)
-	return out, join(a.showOutcome(out, after), late)
+	if a.conf.Output == "table" { // the line that everybody waits for comes first
+		shown := a.showOutcome(out, nil, after)
+		return out, join(join(shown, a.showHandOver(a.handOver(ctx, e, out))), late)
+	}
+	return out, join(a.showOutcome(out, a.handOver(ctx, e, out), after), late)
 }
 
 // wouldHold is what the store would refuse of a plan: a dry run must not promise what a commit does not do.
@@ -218,11 +224,12 @@ func (a *app) planTable(w io.Writer, p *migration.Plan) {
 		}
 	}
 	asking, _ := p.Asking()
+	a.phonesPlan(w, p)
 	switch ids := p.CoreWard(); {
 	case asking == migration.AskName:
 		fmt.Fprintln(w, "  way back: none that is instant")
 	case len(ids) == 1 && ids[0] != policy.AllTenants:
-		fmt.Fprintf(w, "  way back: hotcut rollback %s\n", ids[0])
+		fmt.Fprintf(w, "  way back: hotcut rollback %s%s\n", ids[0], a.wayBack(p))
 	case len(ids) > 1:
 		fmt.Fprintln(w, "  way back: hotcut rollback --since 10m")
 	}
@@ -241,7 +248,7 @@ func motionWords(m policy.Motion) string {
 }
 
 // showOutcome prints a change that was made: the one line that says how far it is.
-func (a *app) showOutcome(out *migration.Outcome, after func(*migration.Outcome) string) error {
+func (a *app) showOutcome(out *migration.Outcome, phones []migration.HandOver, after func(*migration.Outcome) string) error {
 	data := changedOf(out.Plan)
 	data.DryRun = false
 	data.From, data.Rev = out.From, out.Head.Rev
@@ -251,7 +258,13 @@ func (a *app) showOutcome(out *migration.Outcome, after func(*migration.Outcome)
 	if data.Draining == nil {
 		data.Draining = []migration.Drain{}
 	}
-	return a.show(result{kind: "Change", rev: out.Head.Rev, epoch: out.Head.Epoch, fresh: live, data: data, warnings: out.Plan.Warnings,
+	data.Phones = append(data.Phones, phones...)
+	warnings, next := slices.Clone(out.Plan.Warnings), []string(nil)
+	for _, h := range phones {
+		more, look := a.handOverWarnings(h)
+		warnings, next = append(warnings, more...), append(next, look...)
+	}
+	return a.show(result{kind: "Change", rev: out.Head.Rev, epoch: out.Head.Epoch, fresh: live, data: data, warnings: warnings, next: next,
 		table: func(w io.Writer) {
 			for _, n := range out.Plan.Notes {
 				fmt.Fprintln(w, n)
@@ -273,6 +286,22 @@ func (a *app) showOutcome(out *migration.Outcome, after func(*migration.Outcome)
 			}
 			fmt.Fprintln(w)
 		}})
+}
+
+// showHandOver prints how far phones are, a line per platform that somebody moved to.
+func (a *app) showHandOver(phones []migration.HandOver) error {
+	for _, h := range phones {
+		warnings, next := a.handOverWarnings(h)
+		err := a.show(result{warnings: warnings, next: next, table: func(w io.Writer) {
+			if s := a.handOverLine(h); s != "" {
+				fmt.Fprintln(w, s)
+			}
+		}})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // reach is how far a committed rev is: "rev 4128 on 12/12 edges in 0.38 s".

@@ -88,7 +88,7 @@ func (a *app) checkDurations(cmd *cobra.Command) error {
 	if a.flags.timeout <= 0 {
 		return usage(fmt.Errorf("--timeout %s: write how long one question may take, such as 5s", a.flags.timeout), "hotcut help"+pathOf(cmd))
 	}
-	for _, name := range []string{"wait", "wait-drained"} {
+	for _, name := range []string{"wait", "wait-drained", "soak"} {
 		if f := cmd.Flags().Lookup(name); f != nil && strings.HasPrefix(f.Value.String(), "-") {
 			return usage(fmt.Errorf("--%s %s: a time can not be negative", name, f.Value), "hotcut help"+pathOf(cmd))
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -12,6 +13,7 @@ import (
 
 func newFlipCmd(a *app) *cobra.Command {
 	var to, share, mode string
+	var soak time.Duration
 	cmd := a.changing(&cobra.Command{
 		Use:   "flip T --to core|legacy|canary|done",
 		Short: "Move one tenant",
@@ -19,7 +21,7 @@ func newFlipCmd(a *app) *cobra.Command {
   hotcut flip acme-dental --to core --reason "week of canary without a complaint"`,
 		Args: exact(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			goal := migration.FlipTo{Tenant: args[0], Shared: cmd.Flags().Changed("share")}
+			goal := migration.FlipTo{Tenant: args[0], Soak: soak, Shared: cmd.Flags().Changed("share")}
 			if err := goal.Stage.UnmarshalText([]byte(to)); err != nil || goal.Stage == policy.StageShadow {
 				return usage(badStage(to), "hotcut flip "+args[0]+" --to core")
 			}
@@ -39,6 +41,7 @@ func newFlipCmd(a *app) *cobra.Command {
 	cmd.Flags().StringVar(&to, "to", "", "core, legacy, canary, or done (instant rollback ends)")
 	cmd.Flags().StringVar(&share, "share", "", "with --to canary: percent of the tenant that core serves, in steps of 0.01")
 	cmd.Flags().StringVar(&mode, "mode", "now", "now; other modes are not in this build")
+	cmd.Flags().DurationVar(&soak, "soak", migration.Soak, "after a move towards core: how long its phones register every two minutes, so that they follow a rollback; 0: not at all")
 	completeWords(cmd, "to", "core", "legacy", "canary", "done")
 	cmd.ValidArgsFunction = a.completeTenant
 	return cmd

@@ -32,7 +32,7 @@ func newInitCmd(a *app) *cobra.Command {
 				return err
 			}
 			late := a.follow(cmd.Context(), e, out)
-			return join(a.showOutcome(out, initWords), late)
+			return join(a.showOutcome(out, nil, initWords), late)
 		},
 	}
 	g.on(cmd)

@@ -106,7 +106,7 @@ func (a *app) importNew(cmd *cobra.Command, s *policy.Snapshot, by migration.Aut
 		return err
 	}
 	late := a.follow(cmd.Context(), e, out)
-	return join(a.showOutcome(out, func(out *migration.Outcome) string {
+	return join(a.showOutcome(out, nil, func(out *migration.Outcome) string {
 		return initWords(out) + "   " + plural(len(tenants), "tenant")
 	}), late)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
 
+	"github.com/hotcut/hotcut/migration"
 	"github.com/hotcut/hotcut/policy"
 	"github.com/hotcut/hotcut/policy/redisstore"
 )
@@ -40,4 +41,23 @@ func deniedByRedis(err error) bool {
 		}
 	}
 	return false
+}
+
+// storeFindings says how safe the policy is where it lies. A file is as safe as its disk: nothing is asked of it.
+func (a *app) storeFindings(ctx context.Context, v *seen, store policy.Store) []migration.Finding {
+	r, ok := store.(*redisstore.Store)
+	if !ok || v.Gone != nil {
+		return nil
+	}
+	ctx, cancel := a.limited(ctx)
+	defer cancel()
+	list, err := r.Check(ctx)
+	out := []migration.Finding{}
+	if err != nil {
+		out = append(out, migration.Finding{Edges: []string{}, Check: "store", Level: migration.FoundWarn, Detail: err.Error(), Fix: "hotcut status"})
+	}
+	for _, f := range list {
+		out = append(out, migration.Finding{Edges: []string{}, Check: "store " + f.Check, Target: f.Node, Level: f.Level, Detail: f.Detail, Fix: f.Fix})
+	}
+	return out
 }

@@ -25,6 +25,7 @@ var verbs = []struct {
 	{"see", newEdgesCmd},
 	{"see", newCallsCmd},
 	{"see", newDrainingCmd},
+	{"see", newRegistrationsCmd},
 	{"see", newHistoryCmd},
 	{"see", newExplainCmd},
 	{"change", newInitCmd},
@@ -37,6 +38,7 @@ var verbs = []struct {
 	{"back", newHaltCmd},
 	{"back", newResumeCmd},
 	{"policy", newPolicyCmd},
+	{"help", newDoctorCmd},
 	{"help", newKeysCmd},
 	{"help", newVersionCmd},
 }

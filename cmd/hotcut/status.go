@@ -25,6 +25,7 @@ type statusData struct {
 	Orders   []localOrder      `json:"orders"` // that edges obey whatever the policy says
 	Draining []migration.Drain `json:"draining"`
 	Unasked  []string          `json:"unasked"` // edges that did not say what drains
+	Phones   statusPhones      `json:"phones"`
 }
 
 type statusEdges struct {
@@ -72,6 +73,8 @@ func (a *app) status(ctx context.Context) error {
 	}
 	d.Draining, d.Unasked = e.Fleet.Draining(ctx, e.Fleet.Addresses(v.Nodes), "")
 	d.Unasked = orEmpty(d.Unasked)
+	all := e.Fleet.Phones(ctx, e.Fleet.Addresses(v.Nodes), "")
+	d.Phones = a.statusPhones(v, all)
 	r := v.result("Status", d)
 	r.table = func(w io.Writer) { a.statusTable(w, v, d) }
 	r.next = append(r.next, nextOfStatus(v, d)...)
@@ -158,6 +161,7 @@ func (a *app) statusTable(w io.Writer, v *seen, d statusData) {
 	if len(d.Unasked) > 0 {
 		fmt.Fprintf(w, "draining\t%s did not say\n", list(d.Unasked, 3))
 	}
+	a.phonesTable(w, d.Phones)
 }
 
 func (v *seen) freshWords() string {

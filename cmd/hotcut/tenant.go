@@ -24,7 +24,7 @@ func newTenantAddCmd(a *app) *cobra.Command {
 		Example: `  hotcut tenant add acme-dental --domain acme.example --number +13035550100-+13035550149 --country 1`,
 		Args:    exact(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			fields, err := f.fields(cmd)
+			fields, err := f.fields(cmd, a.now())
 			if err != nil {
 				return err
 			}
@@ -45,7 +45,7 @@ func newTenantSetCmd(a *app) *cobra.Command {
 emergency) come from a JSON or YAML file with -f; a null there, or --clear FIELD, takes a field away.`,
 		Args: exact(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			fields, err := f.fields(cmd)
+			fields, err := f.fields(cmd, a.now())
 			if err != nil {
 				return err
 			}
@@ -57,7 +57,7 @@ emergency) come from a JSON or YAML file with -f; a null there, or --clear FIELD
 		},
 	})
 	f.on(cmd)
-	cmd.Flags().StringArrayVar(&f.clear, "clear", nil, "JSON name of a field to take away; may be given several times")
+	f.changing(cmd)
 	cmd.ValidArgsFunction = a.completeTenant
 	return cmd
 }

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/hotcut/hotcut/migration"
+	"github.com/hotcut/hotcut/policy"
 )
 
 // tenantFlags set fields of a tenant. What they do not reach comes from a file.
@@ -18,6 +20,7 @@ type tenantFlags struct {
 	domains, numbers             []string
 	users, groups, assigned      []string
 	poolLegacy, poolCore         string
+	armed                        string
 	clear                        []string
 }
 
@@ -37,8 +40,16 @@ func (t *tenantFlags) on(cmd *cobra.Command) {
 	f.StringVar(&t.poolCore, "pool-core", "", "target pool of core that serves this tenant")
 }
 
+// changing are flags of tenants that exist.
+func (t *tenantFlags) changing(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&t.armed, "armed", "", "how long from now its phones shall register every two minutes, for a move that is near (4h); off ends that")
+	f.StringArrayVar(&t.clear, "clear", nil, "JSON name of a field to take away; may be given several times")
+	completeWords(cmd, "armed", "1h", "4h", "off")
+}
+
 // fields are what the file and the flags say, by JSON name.
-func (t *tenantFlags) fields(cmd *cobra.Command) (migration.Fields, error) {
+func (t *tenantFlags) fields(cmd *cobra.Command, now time.Time) (migration.Fields, error) {
 	out := make(migration.Fields)
 	if t.file != "" {
 		f, err := readRecord(t.file)
@@ -76,6 +87,7 @@ func (t *tenantFlags) fields(cmd *cobra.Command) (migration.Fields, error) {
 	put("user", "users", pairs(&t.users))
 	put("group", "groups", pairs(&t.groups))
 	put("assign", "assigned", pairs(&t.assigned))
+	put("armed", "phase", func() (any, error) { return armedUntil(t.armed, now) })
 	if cmd.Flags().Changed("pool-legacy") || cmd.Flags().Changed("pool-core") {
 		b, err := json.Marshal(map[string]string{"legacy": t.poolLegacy, "core": t.poolCore})
 		errs = append(errs, err)
@@ -85,6 +97,21 @@ func (t *tenantFlags) fields(cmd *cobra.Command) (migration.Fields, error) {
 		out[name] = json.RawMessage("null")
 	}
 	return out, errors.Join(errs...)
+}
+
+// maxArmed bounds a typing error: all that time phones register every two minutes.
+const maxArmed = 7 * 24 * time.Hour
+
+// armedUntil reads how long a tenant is to be armed; nil for off.
+func armedUntil(s string, now time.Time) (*policy.Phase, error) {
+	if s == "off" {
+		return nil, nil
+	}
+	d, err := time.ParseDuration(s)
+	if err != nil || d < time.Second || d > maxArmed {
+		return nil, fmt.Errorf("%q: write how long, such as 4h, at most %.0fh, or off", s, maxArmed.Hours())
+	}
+	return &policy.Phase{Name: policy.PhaseArmed, Until: now.Add(d).Unix()}, nil
 }
 
 func mapOf(pairs []string) (map[string]string, error) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"maps"
@@ -28,8 +29,19 @@ func newTenantShowCmd(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			res := v.result("Tenant", t)
-			res.table = func(w io.Writer) { a.tenantDetails(w, t, v) }
+			data := shownTenant{Tenant: t, Clamped: migration.Clamped(t, a.now().Unix())}
+			var all migration.FleetPhones
+			if !v.past {
+				if all, err = a.phonesOf(cmd.Context(), v, t.ID); err != nil {
+					return err
+				}
+				if all.Asked > 0 {
+					data.Phones = new(all.Of(t.ID))
+				}
+			}
+			res := v.result("Tenant", data)
+			res.warnings = append(res.warnings, unheard(all)...)
+			res.table = func(w io.Writer) { a.tenantDetails(w, t, v, all) }
 			return v.show(a, res)
 		},
 	}
@@ -38,7 +50,23 @@ func newTenantShowCmd(a *app) *cobra.Command {
 	return cmd
 }
 
-func (a *app) tenantDetails(w io.Writer, t *policy.Tenant, v *seen) {
+// shownTenant is a tenant's record and what the edges say of its phones.
+type shownTenant struct {
+	*policy.Tenant
+	Clamped bool              `json:"clamped"`          // its phones register every two minutes
+	Phones  *migration.Phones `json:"phones,omitempty"` // nil: no edge is listed, or an earlier rev was asked for
+}
+
+// phonesOf asks the edges for the phones of one tenant, or of all ("").
+func (a *app) phonesOf(ctx context.Context, v *seen, tenant string) (migration.FleetPhones, error) {
+	e, err := a.eng()
+	if err != nil {
+		return migration.FleetPhones{}, err
+	}
+	return e.Fleet.Phones(ctx, e.Fleet.Addresses(v.Nodes), tenant), nil
+}
+
+func (a *app) tenantDetails(w io.Writer, t *policy.Tenant, v *seen, all migration.FleetPhones) {
 	line := func(name, value string) {
 		if value != "" {
 			fmt.Fprintf(w, "%s\t%s\n", name, value)
@@ -48,6 +76,7 @@ func (a *app) tenantDetails(w io.Writer, t *policy.Tenant, v *seen) {
 	line("name", t.Name)
 	line("stage", migration.Describe(t))
 	line("ready", migration.Ready(v.Globals()))
+	line("phase", phaseWords(t, a.now()))
 	if t.Hold != nil {
 		line("hold", strings.TrimSuffix(fmt.Sprintf("by %s, %s: %s", t.Hold.By, stamp(t.Hold.At*1000), t.Hold.Reason), ": "))
 	}
@@ -75,6 +104,14 @@ func (a *app) tenantDetails(w io.Writer, t *policy.Tenant, v *seen) {
 	line("limits", limitWords(t.Limits))
 	if t.CrossFailover {
 		line("failover", "an explicit refusal before ringing may go to the other platform")
+	}
+	if all.Asked > len(all.Silent) {
+		p := all.Of(t.ID)
+		line("phones", phonesWords(p))
+		line("missing", missingWords(p))
+		if leaves(t) {
+			line("rollback", instantWords(p, all, a.now()))
+		}
 	}
 	for _, n := range v.Nodes {
 		if n.Overrides == nil {

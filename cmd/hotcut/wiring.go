@@ -73,6 +73,20 @@ func dialEdge(address string) (migration.Edge, error) {
 		},
 		Order:       func(ctx context.Context, o migration.Order) error { defer c.Close(); return order(ctx, c, o) },
 		AcceptEpoch: func(ctx context.Context, epoch string) error { defer c.Close(); return c.AcceptEpoch(ctx, epoch) },
+		Phones: func(ctx context.Context, tenant string) (migration.EdgePhones, error) {
+			defer c.Close()
+			s, err := c.RegistrationSummary(ctx, tenant)
+			return phonesOf(s), err
+		},
+		HeldUntil: func(ctx context.Context, tenant string, side policy.Platform) (int64, error) {
+			defer c.Close()
+			return heldUntil(ctx, c, tenant, side)
+		},
+		Doctor: func(ctx context.Context, p migration.Probe) (migration.Diagnosis, error) {
+			defer c.Close()
+			d, err := c.Doctor(ctx, admin.DoctorRequest(p))
+			return diagnosisOf(d), err
+		},
 	}, nil
 }
 
@@ -86,6 +100,44 @@ func drainsOf(list []admin.Draining) []migration.Drain {
 		out = append(out, migration.Drain{Tenant: d.Tenant, Platform: p, Count: d.Count, Oldest: d.Oldest, Since: d.Since, AtLeast: d.AtLeast})
 	}
 	return out
+}
+
+func phonesOf(s admin.RegistrationSummaries) migration.EdgePhones {
+	out := migration.EdgePhones{Keep: s.KeepModes, Rate: s.KeepRate, Pending: s.KeepPending, ETA: s.KeepETA}
+	for _, r := range s.Rows {
+		out.Rows = append(out.Rows, migration.Owned{Owner: r.Edge, Phones: migration.Phones{
+			Tenant: r.Tenant, Bindings: r.Bindings, Reachable: r.Reachable, OnLegacy: r.OnLegacy, OnCore: r.OnCore,
+			MissingLegacy: r.MissingLegacy, MissingCore: r.MissingCore, Failed: r.Failed, InstantUntil: r.InstantUntil,
+			PerSecond: r.PerSecond, ClampedPerSecond: r.ClampedPerSecond, NextRefresh: r.NextRefresh,
+		}})
+	}
+	return out
+}
+
+func heldUntil(ctx context.Context, c *admin.Client, tenant string, side policy.Platform) (int64, error) {
+	list, err := c.Registrations(ctx, tenant, admin.MaxRegistrations)
+	first := int64(0)
+	for _, r := range list {
+		until := r.Legacy.Until
+		if side == policy.Core {
+			until = r.Core.Until
+		}
+		if until != 0 && (first == 0 || until < first) {
+			first = until
+		}
+	}
+	return first, err
+}
+
+func diagnosisOf(r admin.DoctorReport) migration.Diagnosis {
+	d := migration.Diagnosis{Challenges: map[string]migration.Challenge{}}
+	for _, f := range r.Findings {
+		d.Findings = append(d.Findings, migration.Finding{Check: f.Check, Platform: f.Platform, Target: f.Target, Level: f.Level, Detail: f.Detail, Fix: f.Fix})
+	}
+	for platform, c := range r.Challenges {
+		d.Challenges[platform] = migration.Challenge(c)
+	}
+	return d
 }
 
 // order speaks migration's orders in the admin API's words.

@@ -41,6 +41,7 @@ type RegistrationSummaries struct {
 	Shared      bool                  `json:"shared"` // its table is shared with the other edges, and that works at present
 	Rows        []RegistrationSummary `json:"rows"`
 	KeepModes   map[string][]string   `json:"keepModes"`   // platform -> "none", "trust", "digest" of its targets
+	KeepRate    map[string]int        `json:"keepRate"`    // platform -> REGISTERs of ours per second that this edge sends there
 	KeepPending int                   `json:"keepPending"` // REGISTERs of ours that wait for their turn
 	KeepETA     float64               `json:"keepEta"`     // seconds until none does
 }
@@ -101,6 +102,9 @@ func (b *Backend) registrationSummary(_ http.ResponseWriter, r *http.Request) (a
 	s.Rows = list(s.Rows)
 	if s.KeepModes == nil {
 		s.KeepModes = map[string][]string{}
+	}
+	if s.KeepRate == nil {
+		s.KeepRate = map[string]int{}
 	}
 	return s, nil
 }
