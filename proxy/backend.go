@@ -57,7 +57,7 @@ func (e *Edge) newFollower() (*follow.Follower, error) {
 	}
 	return follow.New(follow.Config{Store: e.opts.Store, Disk: disk, Orders: filestore.NewOverridesFile(e.cfg.State), Log: e.log,
 		Apply: func(*policy.Snapshot) { e.revSince.Store(time.Now().UnixNano()) },
-		Fill: e.nodeState, ServeLegacy: e.cfg.BootDefault == "legacy"})
+		Fill:  e.nodeState, ServeLegacy: e.cfg.BootDefault == "legacy"})
 }
 
 // nodeState completes what the follower reports to the roster.

@@ -78,8 +78,9 @@ type Edge struct {
 	sharing     *Sharing // nil: bindings are not shared
 	nonces      *digest.Nonces
 	intercepts  intercepts
-	revSince    atomic.Int64 // unix ns: when the policy in force came
-	now         func() int64 // for what comes from aside; steps get the time as a value
+	evictedFor  *policy.Snapshot // the timer goroutine's: by which subscriptions were last looked at
+	revSince    atomic.Int64     // unix ns: when the policy in force came
+	now         func() int64     // for what comes from aside; steps get the time as a value
 	newOut      func() *transport.Out
 	admin       *admin.Server
 	refusals    refusalLog

@@ -112,6 +112,9 @@ func (s *shard) placed(a *arrival, r *request) {
 		s.openDialog(a, r)
 		r.record = s.newRecord(a, r)
 	}
+	if r.clamp = h.tenant != nil && a.m.Is("SUBSCRIBE") && h.tenant.Clamped(a.now/1e9); !r.invite {
+		s.subscribes(a, r)
+	}
 	s.edge.count.decisions.Add(decisionIndex(h.decision), 1)
 }
 
@@ -200,6 +203,9 @@ func (s *shard) rewrite(dst []byte, m *wire.Message, r *request, topo *topology,
 	if r.reg != nil {
 		s.spliceRegister(sp, m, r, outL)
 	}
+	if h.clamp {
+		s.spliceState(sp, m, r.began)
+	}
 	if h.target >= 0 && (r.who.kind == partyPhone || r.who.kind == partyTrunk) {
 		s.spliceCredentials(sp, m, r)
 	}
@@ -226,6 +232,9 @@ func (s *shard) appendRoutes(dst []byte, m *wire.Message, r *request, topo *topo
 	case h.seal:
 		p := pin{kind: tokenDialog, platform: h.decision.Platform, rev: h.decision.Rev, edge: topo.node, listener: in.hash,
 			a: r.dialogEnd(topo, in), b: h.to, tenant: h.decision.Tenant}
+		if m.Is("SUBSCRIBE") {
+			p.kind = tokenSubscription
+		}
 		token = s.seal.appendToken(s.scratch[3][:0], &p, m.CallID.Of(m.Raw), m.From.Tag.Of(m.Raw))
 		s.scratch[3] = token
 	case r.reg != nil:

@@ -41,11 +41,11 @@ type simRegistrar struct {
 	w        *keepWorld
 	addr     netip.AddrPort
 	dead     bool
-	codes    []string          // answered first, one by one: "503 x\nRetry-After: 9"
-	most     int64             // seconds granted at most
-	min      int64             // 423 below
-	secret   string            // password: challenges
-	nonce    int               // number of the nonce in force
+	codes    []string // answered first, one by one: "503 x\nRetry-After: 9"
+	most     int64    // seconds granted at most
+	min      int64    // 423 below
+	secret   string   // password: challenges
+	nonce    int      // number of the nonce in force
 	contacts map[string]*simContact
 	got      []message
 	at       []int64

@@ -16,7 +16,7 @@ import (
 //
 // A flow, sealed into Path, opens as a pin with one end: see flow.go.
 type pin struct {
-	kind     byte // tokenDialog or tokenFlow
+	kind     byte // tokenDialog, tokenSubscription or tokenFlow
 	platform policy.Platform
 	rev      uint64
 	leg      uint32 // media leg; 0: not anchored
@@ -27,8 +27,9 @@ type pin struct {
 }
 
 const (
-	tokenDialog = 'D'
-	tokenFlow   = 'F'
+	tokenDialog       = 'D'
+	tokenSubscription = 'S' // a dialog made by SUBSCRIBE
+	tokenFlow         = 'F'
 
 	tokenVersion = 2
 	macSize      = 16
@@ -117,7 +118,7 @@ func (p *pin) known() bool {
 	case p.kind == tokenFlow:
 		return p.a.kind == endFlow && p.b.kind == endNone
 	}
-	return p.kind == tokenDialog && p.a.kind != endNone && p.b.kind != endNone
+	return (p.kind == tokenDialog || p.kind == tokenSubscription) && p.a.kind != endNone && p.b.kind != endNone
 }
 
 // fields is a cursor over a token's bytes; short is set once and for all when they run out.

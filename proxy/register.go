@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"math"
+	"strconv"
 	"strings"
 
 	"github.com/hotcut/hotcut/policy"
@@ -150,6 +151,8 @@ func paramSpan(raw []byte, params wire.Span, name string) (at wire.Span, ok bool
 	}
 	return at, false
 }
+
+func appendInt(dst []byte, n int64) []byte { return strconv.AppendInt(dst, n, 10) }
 
 // seconds reads delta-seconds. RFC 3261 section 20.19 ends at 2**32-1; what is more is no registration.
 func seconds(b []byte) (int64, bool) {

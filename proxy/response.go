@@ -26,6 +26,12 @@ func (s *shard) response(now int64, from transport.Peer, m *wire.Message, out *t
 		return
 	}
 	b := s.branches[id]
+	if x := s.notices[id]; b == nil && x != nil {
+		if from.Addr == x.peer.Addr {
+			s.stepTerminated(now, x, responseEvent(m.Status), out)
+		}
+		return
+	}
 	if b == nil {
 		s.lateResponse(from, m, id, out)
 		return
@@ -230,6 +236,8 @@ func (s *shard) spliceResponse(sp *wire.Splice, m *wire.Message, b *branch) {
 	case m.Status < 200 || m.Status > 299:
 	case r.reg != nil:
 		s.bind(s.in.now, sp, m, b)
+	case m.CSeqIs("SUBSCRIBE"):
+		s.subscribed(s.in.now, sp, m, b)
 	}
 }
 

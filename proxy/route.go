@@ -24,6 +24,7 @@ type hop struct {
 	seal     bool        // new dialog: seal a new pin
 	retarget string      // Request-URI to write: the phone's own, or the AoR of a call that was turned over
 	route    string      // Service-Route of the platform, for the phone's requests
+	clamp    bool        // NOTIFY in a subscription whose tenant moves: it may not last
 	ask      location.ID // deliver once Redis was asked for it
 	from     location.ID // the binding of the phone that sent it
 	reg      *registration
@@ -71,6 +72,18 @@ func (s *shard) routeDialog(a *arrival, p *pin, towardsB bool, h *hop) rejection
 	}
 	if !a.speaksFor(speaker, p.tenant) {
 		return rejection{code: 403, cause: causeWrongSide}
+	}
+	if s.outlived(a, p) {
+		return rejection{code: 481, cause: causeEvicted}
+	}
+	if a.m.Is("NOTIFY") && listener.kind == endFlow {
+		if s.notifies(a) {
+			return rejection{code: 481, cause: causeEvicted}
+		}
+		if p.kind == tokenSubscription && a.policy != nil {
+			rec := a.policy.Tenant(p.tenant)
+			h.clamp = rec != nil && rec.Clamped(a.now/1e9)
+		}
 	}
 	h.inDialog, h.towardsB, h.sealed = true, towardsB, a.sealed
 	h.dialog = dialogKey(a.m, towardsB)

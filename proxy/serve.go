@@ -104,7 +104,7 @@ func (s *shard) admit(a *arrival) rejection {
 	if s.looped(a) {
 		return rejection{code: 482, cause: causeLoop}
 	}
-	living := !m.To.Tag.Empty() || a.state == goodToken && a.token.kind == tokenDialog
+	living := !m.To.Tag.Empty() || a.state == goodToken && a.token.kind != tokenFlow
 	room := s.edge.maxRequests
 	if living {
 		room += room / 2 // when nothing new goes, a call can still end

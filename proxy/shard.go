@@ -34,6 +34,8 @@ type shard struct {
 	branches map[branchID]*branch
 	streams  map[uint64]*branch // by transport tag: branches over streams, whose sends can fail later
 	dialogs  map[choice.Key]*dialog
+	subs     map[choice.Key]*subscription
+	notices  map[branchID]*subscription // by the branch of our NOTIFY
 	wheel    transaction.Wheel
 	size     atomic.Int64 // requests, for metrics
 	live     atomic.Int64 // dialogs
@@ -53,6 +55,8 @@ func (s *shard) init(e *Edge, keys []signKey, binding []byte) {
 	s.branches = map[branchID]*branch{}
 	s.streams = map[uint64]*branch{}
 	s.dialogs = map[choice.Key]*dialog{}
+	s.subs = map[choice.Key]*subscription{}
+	s.notices = map[branchID]*subscription{}
 	for i := range s.scratch {
 		s.scratch[i] = make([]byte, 0, 512)
 	}
@@ -136,10 +140,18 @@ func (s *shard) forgetCall(callHash uint32) {
 			s.closeDialog(d)
 		}
 	}
+	for _, x := range s.subs {
+		if x.callHash == callHash {
+			s.dropSubscription(x)
+		}
+	}
 }
 
 // tick runs the timers of every shard that has one due.
 func (e *Edge) tick(now int64, out *transport.Out) {
+	if p := e.snapshot(); p != e.evictedFor {
+		e.evict(now, p)
+	}
 	for i := range e.shards {
 		s := &e.shards[i]
 		if at := s.next.Load(); at != 0 && at <= now {
@@ -168,6 +180,9 @@ func (s *shard) expire(now int64, out *transport.Out) {
 		case *cancelling:
 			s.fired = o.branch.callHash
 			s.stepCancel(now, o, transaction.TimerFired, out)
+		case *subscription:
+			s.fired = o.callHash
+			s.subscriptionDue(now, o, out)
 		case *dialog:
 			s.fired = o.callHash
 			s.dialogIdle(now, o)
