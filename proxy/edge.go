@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"sync"
@@ -77,6 +78,7 @@ type Edge struct {
 	location    *location.Table
 	sharing     *Sharing // nil: bindings are not shared
 	nonces      *digest.Nonces
+	phones      atomic.Pointer[map[netip.Addr]int32] // behind each address
 	intercepts  intercepts
 	evictedFor  *policy.Snapshot // the timer goroutine's: by which subscriptions were last looked at
 	revSince    atomic.Int64     // unix ns: when the policy in force came
@@ -183,6 +185,7 @@ func (e *Edge) Run(ctx context.Context) error {
 	g.Go(func() error { e.lines.run(ctx); return nil })
 	g.Go(func() error { return e.records.Run(ctx) })
 	g.Go(func() error { return e.location.Run(ctx) })
+	g.Go(func() error { e.runRollCall(ctx); return nil })
 	if e.sharing != nil {
 		g.Go(func() error { return e.sharing.Run(ctx) })
 	}

@@ -6,18 +6,21 @@ import (
 )
 
 // allow charges the source of a request. Platforms, carriers, PBX trunks and edges are known by configuration and
-// policy and each have the known budget; everybody else has a small bucket by address. What belongs to a living call (ACK, BYE, CANCEL,
+// policy and each have the known budget; everybody else has a small bucket by address, as often as phones are registered
+// from there. What belongs to a living call (ACK, BYE, CANCEL,
 // a token of ours) has a second, small budget of its own, so that a flood of new calls does not cut the old ones off.
 func (e *Edge) allow(a *arrival) bool {
-	sources := e.sources
+	sources, times := e.sources, 1
 	if a.who.configured() {
 		sources = e.known
+	} else {
+		times = e.phonesBehind(a.from.Addr.Addr())
 	}
 	class := limit.New
 	if a.m.Is("ACK") || a.m.Is("BYE") || a.m.Is("CANCEL") || a.m.Request && hasOurToken(a) {
 		class = limit.Exempt
 	}
-	return sources.Allow(a.from.Addr.Addr(), a.now, class)
+	return sources.Allow(a.from.Addr.Addr(), a.now, class, times)
 }
 
 // hasOurToken: a Route that names us stands on top. Whether its MAC fits is seen later; here it only chooses a budget.

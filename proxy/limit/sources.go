@@ -77,8 +77,9 @@ func NewSources(cfg SourcesConfig) *Sources {
 }
 
 // Allow takes a token of addr's budget for class at now (Unix nanoseconds); false:
-// there is none, drop the message.
-func (s *Sources) Allow(addr netip.Addr, now int64, class Class) bool {
+// there is none, drop the message. A source has its budget as many times as it is
+// worth: one for each phone behind it.
+func (s *Sources) Allow(addr netip.Addr, now int64, class Class, times int) bool {
 	if class >= classes {
 		return false
 	}
@@ -91,11 +92,12 @@ func (s *Sources) Allow(addr netip.Addr, now int64, class Class) bool {
 	if x.family == 0 || x.prefix != prefix || x.family != family {
 		*x = source{prefix: prefix, family: family, seen: now}
 		for c, b := range s.budgets {
-			x.tokens[c] = b.burst
+			x.tokens[c] = b.burst * float64(max(times, 1))
 		}
 	}
 	for c, b := range s.budgets {
-		x.tokens[c] = b.refill(x.tokens[c], now-x.seen)
+		n := float64(max(times, 1))
+		x.tokens[c] = budget{b.rate * n, b.burst * n}.refill(x.tokens[c], now-x.seen)
 	}
 	x.seen = later(x.seen, now)
 	if x.tokens[class] < 1 {

@@ -25,7 +25,7 @@ func ipv4(n uint32) netip.Addr {
 // count is how many of n messages at now pass.
 func count(s *Sources, addr netip.Addr, now int64, class Class, n int) (passed int) {
 	for range n {
-		if s.Allow(addr, now, class) {
+		if s.Allow(addr, now, class, 1) {
 			passed++
 		}
 	}
@@ -62,7 +62,7 @@ func TestBudgets(t *testing.T) {
 
 func TestNoBudgetAllowsNothing(t *testing.T) {
 	s := NewSources(SourcesConfig{Rate: 1, Burst: 1})
-	if s.Allow(phone, start, Exempt) || !s.Allow(phone, start, New) {
+	if s.Allow(phone, start, Exempt, 1) || !s.Allow(phone, start, New, 1) {
 		t.Error("a budget of nothing has allowed")
 	}
 }
@@ -83,12 +83,12 @@ func TestWhatIsASource(t *testing.T) {
 		{"0.0.0.0", "::", false},
 	} {
 		s := NewSources(SourcesConfig{Burst: 1, Seed: 3})
-		s.Allow(netip.MustParseAddr(c.a), start, New)
-		if same := !s.Allow(netip.MustParseAddr(c.b), start, New); same != c.same {
+		s.Allow(netip.MustParseAddr(c.a), start, New, 1)
+		if same := !s.Allow(netip.MustParseAddr(c.b), start, New, 1); same != c.same {
 			t.Errorf("%s and %s: one source %v, want %v", c.a, c.b, same, c.same)
 		}
 	}
-	if !NewSources(config).Allow(netip.Addr{}, start, New) {
+	if !NewSources(config).Allow(netip.Addr{}, start, New, 1) {
 		t.Error("an invalid address has no bucket")
 	}
 }
@@ -109,10 +109,10 @@ func TestTenMillionSources(t *testing.T) {
 	copy(six[:], "\x20\x01\x0d\xb8")
 	for n := range uint32(flood / 2) {
 		now += second / flood // so the flood takes half a second
-		s.Allow(ipv4(n*2654435761), now, New)
+		s.Allow(ipv4(n*2654435761), now, New, 1)
 		binary.BigEndian.PutUint32(six[4:], n)
-		s.Allow(netip.AddrFrom16(six), now, New)
-		if n%1000 == 0 && s.Allow(phone, now, New) {
+		s.Allow(netip.AddrFrom16(six), now, New, 1)
+		if n%1000 == 0 && s.Allow(phone, now, New, 1) {
 			passed++
 		}
 		if n%(flood/20) == 0 && s.Len() > entries {
@@ -137,23 +137,23 @@ func TestOldestMakesRoom(t *testing.T) {
 		}
 	}
 	for i, a := range same[:ways] {
-		if !s.Allow(a, start+int64(i), New) {
+		if !s.Allow(a, start+int64(i), New, 1) {
 			t.Fatal("no room")
 		}
 	}
-	s.Allow(same[0], start+100, New) // so same[1] is the oldest
-	if !s.Allow(same[ways], start+101, New) || s.Len() != ways {
+	s.Allow(same[0], start+100, New, 1) // so same[1] is the oldest
+	if !s.Allow(same[ways], start+101, New, 1) || s.Len() != ways {
 		t.Fatalf("no room was made: %d", s.Len())
 	}
 	for i, a := range same[:ways+1] {
 		if i == 1 {
 			continue // asking would bring it back
 		}
-		if s.Allow(a, start+102, New) {
+		if s.Allow(a, start+102, New, 1) {
 			t.Errorf("%d was evicted", i)
 		}
 	}
-	if !s.Allow(same[1], start+103, New) {
+	if !s.Allow(same[1], start+103, New, 1) {
 		t.Error("the oldest is still there")
 	}
 }
@@ -178,7 +178,7 @@ func TestSourcesSpread(t *testing.T) {
 		for seed := range uint64(20) {
 			s := NewSources(SourcesConfig{Entries: 1 << 14, Burst: 1, Seed: seed})
 			for n := range uint32(1 << 13) {
-				s.Allow(addr(n), start, New)
+				s.Allow(addr(n), start, New, 1)
 			}
 			if n := s.Len(); n < 1<<13*97/100 {
 				t.Errorf("%s, seed %d: at half load %d of %d are kept", name, seed, n, 1<<13)
@@ -200,8 +200,8 @@ func TestAllowDoesNotAllocate(t *testing.T) {
 	n := uint32(0)
 	if a := testing.AllocsPerRun(5000, func() {
 		n++
-		s.Allow(ipv4(n*7919), start+int64(n), New)
-		s.Allow(phone, start+int64(n), Exempt)
+		s.Allow(ipv4(n*7919), start+int64(n), New, 1)
+		s.Allow(phone, start+int64(n), Exempt, 1)
 	}); a != 0 {
 		t.Errorf("%v allocations", a)
 	}
@@ -216,10 +216,10 @@ func TestSourcesConcurrently(t *testing.T) {
 		wg.Go(func() {
 			r := rand.New(rand.NewPCG(uint64(g), 0))
 			for n := range 2000 {
-				if s.Allow(phone, start+int64(n), New) {
+				if s.Allow(phone, start+int64(n), New, 1) {
 					passed[g]++
 				}
-				s.Allow(ipv4(r.Uint32N(50)), start, New)
+				s.Allow(ipv4(r.Uint32N(50)), start, New, 1)
 			}
 		})
 	}
@@ -236,6 +236,26 @@ func TestSourcesConcurrently(t *testing.T) {
 func BenchmarkAllow(b *testing.B) {
 	s := NewSources(config)
 	for n := range b.N {
-		s.Allow(ipv4(uint32(n)*2654435761), start+int64(n), New)
+		s.Allow(ipv4(uint32(n)*2654435761), start+int64(n), New, 1)
+	}
+}
+
+// A source with many phones has a budget for each of them, from its first message on.
+func TestManyBudgetsOfOneSource(t *testing.T) {
+	s := NewSources(SourcesConfig{Rate: 2, Burst: 4, ExemptRate: 2, ExemptBurst: 4})
+	passed := func(now int64, times int) (n int) {
+		for s.Allow(ipv4(1), now, New, times) {
+			n++
+		}
+		return n
+	}
+	if n := passed(1e18, 10); n != 40 {
+		t.Errorf("%d at once, want 40", n)
+	}
+	if n := passed(1e18+1e9, 10); n != 20 {
+		t.Errorf("%d after a second, want 20", n)
+	}
+	if n := passed(1e18+2e9, 1); n != 2 {
+		t.Errorf("%d for one phone, want 2", n)
 	}
 }
