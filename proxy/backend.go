@@ -30,6 +30,7 @@ func (e *Edge) backend() admin.Backend {
 
 		Registrations:       e.registrations,
 		RegistrationSummary: e.registrationSummary,
+		Doctor:              e.Doctor,
 
 		Drain:    e.Drain,
 		Reload:   e.Reload,
@@ -91,6 +92,7 @@ func (e *Edge) state() admin.State {
 		st.Warnings = append(st.Warnings, p.Warnings()...)
 	}
 	st.Warnings = append(st.Warnings, e.keeper.warnings(time.Now().UnixNano())...)
+	st.Warnings = append(st.Warnings, e.locationWarnings()...)
 	if n := e.dialogFile.Lost(); n > 0 {
 		st.Warnings = append(st.Warnings, fmt.Sprintf("%d dialogs did not fit into the dialog file: after a crash `draining` counts at least, not exactly", n))
 	}

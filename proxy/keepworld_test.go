@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -29,10 +30,20 @@ type keepWorld struct {
 	legacy *simRegistrar
 	core   *simRegistrar
 	mail   []letter // on its way to the edge
+
+	mu      sync.Mutex // guards outbox: a doctor sends from goroutines of his own
+	outbox  []sentMail
+	doctors bool // requests of ours may leave by the inside listener
 }
 
 type letter struct {
 	from netip.AddrPort
+	by   uint16
+	text string
+}
+
+type sentMail struct {
+	to   transport.Peer
 	text string
 }
 
@@ -46,6 +57,15 @@ type simRegistrar struct {
 	min      int64    // 423 below
 	secret   string   // password: challenges
 	nonce    int      // number of the nonce in force
+	guard    bool     // challenges whatever is not asserted from the own listener
+	hole     bool     // the guard trusts every listener
+	realm    string   // "": r
+	noPath   bool     // 420
+	mute     bool     // repeats no Path
+	names    []string // takes no other Request-URI
+	twice    bool     // tells contacts apart by Call-ID
+	last     bool     // lists the last contact only
+	mangles  bool     // rewrites the Contact's host
 	contacts map[string]*simContact
 	got      []message
 	at       []int64
@@ -97,6 +117,9 @@ func newKeepWorld(t *testing.T, edit func(*target)) *keepWorld {
 	}
 	topo.health = health.New(hs, health.Config{Seed: 1})
 	e.topo.Store(topo)
+	e.current.Store(&cfg)
+	e.now = func() int64 { w.mu.Lock(); defer w.mu.Unlock(); return w.now }
+	e.newOut = w.capture
 	w.edge = e
 	return w
 }
@@ -146,18 +169,20 @@ func (w *keepWorld) phone(user string, on policy.Platform, told, held int64) *lo
 // pass lets time go by, 10 ms at a time.
 func (w *keepWorld) pass(d time.Duration) {
 	w.t.Helper()
-	out := transport.Capture(func(to transport.Peer, msg []byte, _ uint64) {
-		if to.Listener != 2 {
-			w.t.Errorf("a request of ours left by listener %d:\n%s", to.Listener, msg)
-		}
-		w.regs[to.Addr].receive(message{text: string(msg)})
-	})
+	out := w.capture()
 	for end := w.now + int64(d); w.now < end; {
+		w.mu.Lock()
 		w.now += 10e6
+		outbox := w.outbox
+		w.outbox = nil
+		w.mu.Unlock()
+		for _, m := range outbox {
+			w.regs[m.to.Addr].receive(message{text: m.text}, m.to.Listener)
+		}
 		mail := w.mail
 		w.mail = nil
 		for _, l := range mail {
-			w.edge.message(w.now, transport.Peer{Listener: 2, Proto: transport.UDP, Addr: l.from}, []byte(l.text), out)
+			w.edge.message(w.now, transport.Peer{Listener: l.by, Proto: transport.UDP, Addr: l.from}, []byte(l.text), out)
 		}
 		w.edge.own.tick(w.now, out)
 		w.edge.keeper.tick(w.now, out)
@@ -168,7 +193,18 @@ func (w *keepWorld) pass(d time.Duration) {
 	}
 }
 
-func (r *simRegistrar) receive(m message) {
+func (w *keepWorld) capture() *transport.Out {
+	return transport.Capture(func(to transport.Peer, msg []byte, _ uint64) {
+		if to.Listener != 2 && !w.doctors {
+			w.t.Errorf("a request of ours left by listener %d:\n%s", to.Listener, msg)
+		}
+		w.mu.Lock()
+		w.outbox = append(w.outbox, sentMail{to, string(msg)})
+		w.mu.Unlock()
+	})
+}
+
+func (r *simRegistrar) receive(m message, by uint16) {
 	w := r.w
 	r.got, r.at = append(r.got, m), append(r.at, w.now)
 	if r.dead {
@@ -177,7 +213,7 @@ func (r *simRegistrar) receive(m message) {
 	answer := func(status, extra string) {
 		text := answerTo(m, status, extra, "xxxxxxxxxx-name-xxxxx")
 		text = strings.Replace(text, "Contact: <sip:callee@xxxxxxxxxx-name-xxxxx>\n", "", 1)
-		w.mail = append(w.mail, letter{r.addr, string(crlf(text))})
+		w.mail = append(w.mail, letter{r.addr, by, string(crlf(text))})
 	}
 	if len(r.codes) > 0 {
 		status, extra, _ := strings.Cut(r.codes[0], "\n")
@@ -192,6 +228,15 @@ func (r *simRegistrar) receive(m message) {
 		answer("401 Unauthorized", fmt.Sprintf("WWW-Authenticate: Digest realm=\"r\", nonce=\"n%d\", qop=\"auth\", algorithm=SHA-256\n", r.nonce))
 		return
 	}
+	if said := r.habits(m, by); said != "" {
+		status, extra, _ := strings.Cut(said, "\n")
+		answer(status, extra)
+		return
+	}
+	if len(m.headers("Contact")) == 0 {
+		answer("200 OK", r.list(m))
+		return
+	}
 	expires, _ := strconv.ParseInt(m.headers("Expires")[0], 10, 64)
 	if expires > 0 && expires < r.min {
 		answer("423 Interval Too Brief", fmt.Sprintf("Min-Expires: %d\n", r.min))
@@ -200,6 +245,9 @@ func (r *simRegistrar) receive(m message) {
 	contact := m.headers("Contact")[0]
 	_, uri, _ := strings.Cut(contact, "<")
 	uri, _, _ = strings.Cut(uri, ">")
+	if r.twice {
+		uri += " " + m.headers("Call-ID")[0]
+	}
 	number, _, _ := strings.Cut(m.headers("CSeq")[0], " ")
 	cseq, _ := strconv.Atoi(number)
 	old := r.contacts[uri]
@@ -215,14 +263,49 @@ func (r *simRegistrar) receive(m message) {
 	if expires == 0 {
 		delete(r.contacts, uri)
 	}
-	extra := ""
+	extra := r.list(m)
+	if x.path != "" && !r.mute {
+		extra += "Path: " + x.path + "\n"
+	}
+	answer("200 OK", extra)
+}
+
+func (r *simRegistrar) list(m message) (text string) {
 	for _, u := range slices.Sorted(keysOf(r.contacts)) {
 		if r.contacts[u].aor != m.headers("To")[0] {
 			continue
 		}
-		extra += fmt.Sprintf("Contact: <%s>;expires=%d\n", u, r.contacts[u].until-w.now/1e9)
+		uri, _, _ := strings.Cut(u, " ")
+		if r.mangles {
+			uri = strings.Replace(uri, "@", "@192.0.2.", 1)
+		}
+		line := fmt.Sprintf("Contact: <%s>;expires=%d\n", uri, r.contacts[u].until-r.w.now/1e9)
+		if r.last {
+			text = ""
+		}
+		text += line
 	}
-	answer("200 OK", extra)
+	return text
+}
+
+// habits are what is wrong with a registrar, or right: its answer, "" to go on.
+func (r *simRegistrar) habits(m message, by uint16) string {
+	asserted := len(m.headers("P-Asserted-Identity")) > 0
+	_, rest, _ := strings.Cut(m.text, "sip:")
+	host, _, _ := strings.Cut(rest, " ")
+	switch {
+	case r.names != nil && !slices.Contains(r.names, host):
+		return "404 Not Here\n"
+	case r.guard && !(asserted && (by == 2 || r.hole)):
+		realm := r.realm
+		if realm == "" {
+			realm = "r"
+		}
+		return "401 Unauthorized\nWWW-Authenticate: Digest realm=\"" + realm + "\", nonce=\"n\", qop=\"auth\", algorithm=SHA-256\nWWW-Authenticate: Digest realm=\"" + realm + "\", nonce=\"n\"\n"
+	case r.noPath && len(m.headers("Path")) > 0:
+		return "420 Bad Extension\nUnsupported: path\n"
+	}
+	return ""
 }
 
 func (r *simRegistrar) authorized(m message) bool {

@@ -32,7 +32,7 @@ type Challenge struct {
 
 // DoctorFinding is the outcome of one check.
 type DoctorFinding struct {
-	Check    string `json:"check"` // challenge, path, contact, lists_all, two_call_ids, trust, trust_negative, names, compare
+	Check    string `json:"check"` // challenge, names, trust, trust_negative, digest, path, contact, two_call_ids, lists_all, compare
 	Platform string `json:"platform,omitempty"`
 	Target   string `json:"target,omitempty"`
 	Level    string `json:"level"` // LevelOK, ...
