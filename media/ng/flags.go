@@ -18,12 +18,12 @@ type Flags struct {
 	ReplaceSessionConnection bool // the session's c=
 
 	ICE               ICE
-	Direction         [2]string // names of interfaces: of the sender of the SDP, of its receiver
+	Direction         [2]string // names of interfaces: of the sender of this SDP, of its receiver; an answer that has it has it the other way round
 	AddressFamily     Family    // of the rewritten SDP
 	TransportProtocol string    // of the rewritten SDP: RTP/AVP, RTP/AVPF, RTP/SAVP, RTP/SAVPF
 	RTCPMux           []string  // offer, require, demux, accept, reject
 	ReceivedFrom      netip.Addr
-	MediaAddress      netip.Addr // counts instead of the SDP's and of ReceivedFrom
+	MediaAddress      netip.Addr // what the rewritten SDP says in place of the relay's own address, as rtpengine 10.5 does (its manual says otherwise)
 	Record            Record
 
 	Other []string // of the list "flags", verbatim; for readers of requests that know more than this package

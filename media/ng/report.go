@@ -32,6 +32,7 @@ type Media struct {
 	Index    int // from 1
 	Type     string
 	Protocol string
+	Codec    string // such as PCMU/8000; empty before packets
 	Flags    []string
 	Streams  []Stream // RTP, and RTCP if it has a port of its own
 }
@@ -42,6 +43,7 @@ type Stream struct {
 	Endpoint   netip.AddrPort // where packets go
 	Advertised netip.AddrPort // what the SDP said
 	LastPacket time.Time
+	SSRC       uint32   // of the last packet; 0: none
 	Flags      []string // RTP, RTCP, filled, confirmed, kernelized, ...
 	Counters
 }
@@ -57,12 +59,13 @@ type Quality struct {
 
 // A QualityPoint is one MOS with what it was made of.
 type QualityPoint struct {
-	MOS        int64     // tenths
-	RoundTrip  int64     // microseconds
-	Jitter     int64     // milliseconds
-	PacketLoss int64     // percent
-	Samples    int64     // Average only
-	ReportedAt time.Time // Lowest and Highest only
+	MOS          int64     // tenths
+	RoundTrip    int64     // microseconds
+	RoundTripLeg int64     // microseconds: of it, between the relay and the end
+	Jitter       int64     // milliseconds
+	PacketLoss   int64     // percent
+	Samples      int64     // Average only
+	ReportedAt   time.Time // Lowest and Highest only
 }
 
 func readReport(d Dict) *Report {
@@ -102,7 +105,7 @@ func readReport(d Dict) *Report {
 }
 
 func readMedia(d Dict) Media {
-	m := Media{Index: int(d.integer("index")), Type: d.str("type"), Protocol: d.str("protocol"), Flags: d.strs("flags")}
+	m := Media{Index: int(d.integer("index")), Type: d.str("type"), Protocol: d.str("protocol"), Codec: d.str("codec"), Flags: d.strs("flags")}
 	for _, s := range d.list("streams") {
 		if s, is := s.(Dict); is {
 			m.Streams = append(m.Streams, Stream{
@@ -110,6 +113,7 @@ func readMedia(d Dict) Media {
 				Endpoint:   readEndpoint(s.dict("endpoint")),
 				Advertised: readEndpoint(s.dict("advertised endpoint")),
 				LastPacket: unix(s, "last packet"),
+				SSRC:       uint32(s.integer("SSRC")),
 				Flags:      s.strs("flags"),
 				Counters:   readCounters(s.dict("stats")),
 			})
@@ -132,7 +136,7 @@ func readCounters(d Dict) Counters {
 }
 
 func readPoint(d Dict) QualityPoint {
-	return QualityPoint{d.integer("MOS"), d.integer("round-trip time"), d.integer("jitter"), d.integer("packet loss"),
+	return QualityPoint{d.integer("MOS"), d.integer("round-trip time"), d.integer("round-trip time leg"), d.integer("jitter"), d.integer("packet loss"),
 		d.integer("samples"), unix(d, "reported at")}
 }
 
@@ -188,6 +192,7 @@ func (m *Media) dict() Dict {
 	d := Dict{"index": int64(m.Index), "streams": streams, "flags": listOf(m.Flags)}
 	d.setStr("type", m.Type)
 	d.setStr("protocol", m.Protocol)
+	d.setStr("codec", m.Codec)
 	return d
 }
 
@@ -201,6 +206,9 @@ func (s *Stream) dict() Dict {
 	}
 	if s.Advertised.IsValid() {
 		d["advertised endpoint"] = endpointDict(s.Advertised)
+	}
+	if s.SSRC != 0 {
+		d["SSRC"] = int64(s.SSRC)
 	}
 	setUnix(d, "last packet", s.LastPacket)
 	return d
@@ -222,7 +230,7 @@ func (c Counters) dict() Dict {
 }
 
 func (p QualityPoint) dict() Dict {
-	d := Dict{"MOS": p.MOS, "round-trip time": p.RoundTrip, "jitter": p.Jitter, "packet loss": p.PacketLoss}
+	d := Dict{"MOS": p.MOS, "round-trip time": p.RoundTrip, "round-trip time leg": p.RoundTripLeg, "jitter": p.Jitter, "packet loss": p.PacketLoss}
 	if p.Samples > 0 {
 		d["samples"] = p.Samples
 	}

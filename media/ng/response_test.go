@@ -15,15 +15,15 @@ func sampleReport() *Report {
 		RTP: Counters{10, 1720, 1}, RTCP: Counters{2, 100, 0},
 		Tags: []Tag{
 			{Name: "f", Label: "a", Created: at, With: []string{"t"}, Medias: []Media{{
-				Index: 1, Type: "audio", Protocol: "RTP/AVP", Flags: []string{"initialized"}, Streams: []Stream{
+				Index: 1, Type: "audio", Protocol: "RTP/AVP", Codec: "PCMU/8000", Flags: []string{"initialized"}, Streams: []Stream{
 					{Local: port("127.0.0.1:30000"), Endpoint: port("[2001:db8::1]:4000"), Advertised: port("192.0.2.1:4000"),
-						LastPacket: at, Flags: []string{"RTP"}, Counters: Counters{10, 1720, 1}},
+						LastPacket: at, SSRC: 7, Flags: []string{"RTP"}, Counters: Counters{10, 1720, 1}},
 					{Flags: []string{"RTCP"}, Counters: Counters{2, 100, 0}},
 				},
 			}}},
 			{Name: "t", ViaBranch: "b", With: []string{"f"}},
 		},
-		SSRC: []Quality{{SSRC: 7, Average: QualityPoint{MOS: 43, RoundTrip: 1200, Jitter: 3, PacketLoss: 1, Samples: 4},
+		SSRC: []Quality{{SSRC: 7, Average: QualityPoint{MOS: 43, RoundTrip: 1200, RoundTripLeg: 600, Jitter: 3, PacketLoss: 1, Samples: 4},
 			Lowest: QualityPoint{MOS: 40, ReportedAt: at}, Highest: QualityPoint{MOS: 44, ReportedAt: at}}},
 	}
 }
