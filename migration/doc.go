@@ -22,6 +22,13 @@
 // A change that names its tenants reads only them, where the store can (policy.Peeker). What they can not tell by
 // themselves, such as new claims or an id that does not exist, is planned by the whole policy, with the same outcome.
 //
+// A plan that could bring anybody to core is made twice: once to learn whom it moves, and again with what the edges then
+// said of those tenants' phones and of both registrars (Preflight). So gates stay pure functions over the Present, and a
+// rollback asks nobody anything before its commit.
+//
+// Of registrations an edge speaks for itself: its own rows are believed even when it says that it has none. Only of an
+// edge that does not answer is it believed what another last heard, and then that is said.
+//
 // A mass rollback is committed in pieces of at most 1,000 tenants. Towards legacy nothing is gained by all or nothing,
 // and a single tenant in the way must not hold up the rest.
 package migration

@@ -14,6 +14,8 @@ import (
 
 	"github.com/hotcut/hotcut/proxy"
 	"github.com/hotcut/hotcut/proxy/config"
+	"github.com/hotcut/hotcut/proxy/location"
+	"github.com/hotcut/hotcut/proxy/location/share"
 )
 
 func newEdgeCmd(a *app) *cobra.Command {
@@ -132,7 +134,7 @@ func (a *app) runEdge(ctx context.Context, c *config.Config, read func() (*confi
 	for _, warning := range c.Warnings() {
 		log.Warn("configuration", "warning", warning)
 	}
-	edge, err := proxy.New(proxy.Options{Config: c, Store: store, Log: log, Build: build(), Reload: read})
+	edge, err := proxy.New(proxy.Options{Config: c, Store: store, Log: log, Build: build(), Reload: read, Share: shareBindings})
 	if err != nil {
 		return err
 	}
@@ -140,6 +142,19 @@ func (a *app) runEdge(ctx context.Context, c *config.Config, read func() (*confi
 	defer cancel()
 	go reloadOnHangup(ctx, edge, log)
 	return edge.Run(ctx)
+}
+
+// shareBindings joins an edge's bindings with those of the others.
+func shareBindings(url string, t *location.Table, log *slog.Logger) (*proxy.Sharing, error) {
+	s, err := share.Open(url, t, log)
+	if err != nil {
+		return nil, err
+	}
+	return &proxy.Sharing{Run: s.Run, Ask: s.Ask, State: func() proxy.ShareState {
+		x := s.State()
+		return proxy.ShareState{Live: x.Live, Since: x.Since, LastError: x.LastError, Published: x.Published, Learned: x.Learned,
+			Dropped: x.Dropped, Foreign: x.Foreign, Asked: x.Asked, AskShed: x.AskShed, AskLate: x.AskLate}
+	}}, nil
 }
 
 // reloadOnHangup reads the configuration again at each SIGHUP.

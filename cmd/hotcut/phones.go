@@ -66,12 +66,15 @@ func instantOf(p migration.Phones, now time.Time) string {
 	return stamp(p.InstantUntil * 1000)
 }
 
-// perSecond is a rate as people read it: "0.3", "12".
+// perSecond is a rate as people read it: "0.03", "0.3", "12".
 func perSecond(rate float64) string {
-	if rate >= 10 {
+	switch {
+	case rate >= 10 || rate == 0:
 		return fmt.Sprintf("%.0f", rate)
+	case rate >= 0.1:
+		return fmt.Sprintf("%.1f", rate)
 	}
-	return fmt.Sprintf("%.1f", rate)
+	return fmt.Sprintf("%.2f", rate)
 }
 
 // heardWords says whose rows are not their own: "edge-1 as edge-2 last heard".

@@ -13,7 +13,7 @@ import (
 // alone, where the file store reads the whole policy. What a person sees is the same to the letter.
 func TestScriptOnRedis(t *testing.T) {
 	var files []string
-	for _, name := range []string{"flip", "hold", "rollback", "tenant", "undo"} {
+	for _, name := range []string{"flip", "handover", "hold", "registrations", "rollback", "tenant", "undo"} {
 		files = append(files, filepath.Join("testdata/script", name+".txtar"))
 	}
 	testscript.Run(t, testscript.Params{

@@ -30,14 +30,15 @@ func TestScript(t *testing.T) {
 
 // verbsOfScripts are what a script can do besides running commands.
 var verbsOfScripts = map[string]func(*testscript.TestScript, bool, []string){
-	"hc":      code, // hc CODE ARGS...
-	"report":  report,
-	"world":   makeWorld,
-	"ready":   ready,
-	"dial":    dial,
-	"hangup":  hangup,
-	"redis":   redisServer,
-	"capture": capture,
+	"hc":       code, // hc CODE ARGS...
+	"report":   report,
+	"world":    makeWorld,
+	"ready":    ready,
+	"dial":     dial,
+	"hangup":   hangup,
+	"redis":    redisServer,
+	"capture":  capture,
+	"fakeedge": fakeEdge,
 }
 
 func setup(env *testscript.Env) error {
