@@ -79,6 +79,23 @@ func newCounters(e *Edge) *counters {
 	}
 	one("hotcut_dialogs", "dialogs in the index", func() float64 { n, _ := e.sizes(); return float64(n) })
 	one("hotcut_bindings", "bindings known, of all edges that share them", func() float64 { return float64(e.location.Len()) })
+	shared := func(f func(ShareState) float64) func() float64 {
+		return func() float64 {
+			if e.sharing == nil {
+				return 0
+			}
+			return f(e.sharing.State())
+		}
+	}
+	one("hotcut_share_live", "1 while the bindings of all edges are known and followed", shared(func(s ShareState) float64 { return truth(s.Live) }))
+	one("hotcut_share_published", "bindings written to Redis", shared(func(s ShareState) float64 { return float64(s.Published) }))
+	one("hotcut_share_learned", "bindings that other edges brought", shared(func(s ShareState) float64 { return float64(s.Learned) }))
+	one("hotcut_share_dropped", "bindings too long to be written", shared(func(s ShareState) float64 { return float64(s.Dropped) }))
+	one("hotcut_share_foreign", "values in Redis that no edge can have written", shared(func(s ShareState) float64 { return float64(s.Foreign) }))
+	one("hotcut_share_asked", "phones looked for in Redis while a call waited", shared(func(s ShareState) float64 { return float64(s.Asked) }))
+	one("hotcut_share_unanswered", "of them, those that Redis did not answer in time, or was not asked", shared(func(s ShareState) float64 { return float64(s.AskShed + s.AskLate) }))
+	one("hotcut_bindings_refused", "bindings that found the table full", func() float64 { return float64(e.location.Stats().Full) })
+	one("hotcut_bindings_unwritten", "1 while bindings can not be written to disk: a restart would not know the newest", func() float64 { return truth(e.location.Stats().LogFailing) })
 	one("hotcut_transactions", "server transactions", func() float64 { _, n := e.sizes(); return float64(n) })
 	one("hotcut_policy_rev", "rev of the policy in force; 0: none", func() float64 {
 		if p := e.snapshot(); p != nil {

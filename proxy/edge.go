@@ -48,8 +48,18 @@ type Options struct {
 type Sharing struct {
 	Run func(context.Context) error
 	// Ask looks for one binding from aside, briefly; done is told on another goroutine, once the table knows it.
-	Ask  func(id location.ID, done func(*location.Binding))
-	Live func() bool
+	Ask   func(id location.ID, done func(*location.Binding))
+	State func() ShareState
+}
+
+// ShareState says how sharing goes. Counters count since the start.
+type ShareState struct {
+	Live      bool      // the bindings of all edges are known and followed
+	Since     time.Time // of Live, as it is
+	LastError string
+
+	Published, Learned, Dropped, Foreign uint64 // records written, that brought news, too long to be written, that no edge wrote
+	Asked, AskShed, AskLate              uint64 // single look-ups; of them not sent, not answered in time
 }
 
 // An Edge is one running Hotcut proxy node. New binds its sockets and opens its files; Run works; when Run returns,

@@ -158,7 +158,7 @@ func (w *world) start() *world {
 	if w.ask != nil {
 		cfg.Data = "redis://192.0.2.1:1"
 		share = func(_ string, t *location.Table, _ *slog.Logger) (*Sharing, error) {
-			return &Sharing{Run: func(ctx context.Context) error { <-ctx.Done(); return nil }, Ask: func(id location.ID, done func(*location.Binding)) { w.ask(t, id, done) }, Live: func() bool { return true }}, nil
+			return &Sharing{Run: func(ctx context.Context) error { <-ctx.Done(); return nil }, Ask: func(id location.ID, done func(*location.Binding)) { w.ask(t, id, done) }, State: func() ShareState { return ShareState{Live: true} }}, nil
 		}
 	}
 	e, err := New(Options{Config: &cfg, Share: share, Store: w.store, Log: w.log, Build: "test", PoisonBuffers: true,

@@ -178,13 +178,13 @@ func (k *keeper) faults(id location.ID) (f [2]string) {
 	return f
 }
 
-// reachable: the phone believes that it is registered, and the edge that owns its flow is here or on the roster.
+// reachable: the phone believes that it is registered, and its flow is open here or its owner is on the roster.
 func (e *Edge) reachable(b *location.Binding, now int64) bool {
 	if b.Told <= now {
 		return false
 	}
 	if b.Flow.Edge == e.cfg.Node {
-		return true
+		return e.alive(b, now*1e9)
 	}
 	_, ok := e.fleet.find(hash32(b.Flow.Edge))
 	return ok
@@ -211,7 +211,8 @@ func (e *Edge) registrationSummary(tenant string) admin.RegistrationSummaries {
 		}
 		e.addTo(x, p, b, now)
 	}
-	s := admin.RegistrationSummaries{Edge: e.cfg.Node, Rows: []admin.RegistrationSummary{}, KeepModes: e.keepModes()}
+	s := admin.RegistrationSummaries{Edge: e.cfg.Node, Shared: e.canAsk(), Rows: []admin.RegistrationSummary{}, KeepModes: e.keepModes(),
+		Shared: e.sharing != nil && e.sharing.State().Live}
 	s.KeepPending, s.KeepETA = e.keeper.pending()
 	for _, x := range rows {
 		s.Rows = append(s.Rows, *x)

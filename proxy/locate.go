@@ -1,6 +1,10 @@
 package proxy
 
 import (
+	"cmp"
+	"fmt"
+	"time"
+
 	"github.com/hotcut/hotcut/policy"
 	"github.com/hotcut/hotcut/proxy/choice"
 	"github.com/hotcut/hotcut/proxy/location"
@@ -12,7 +16,7 @@ import (
 // aside, and the request waits parked. Its answer, or the end of the wait, brings the request back here.
 
 // canAsk: bindings are shared, and the other side listens.
-func (e *Edge) canAsk() bool { return e.sharing != nil && e.sharing.Live() }
+func (e *Edge) canAsk() bool { return e.sharing != nil && e.sharing.State().Live }
 
 // ask parks r and sends for the binding.
 func (s *shard) ask(now int64, r *request) {
@@ -59,6 +63,24 @@ func (s *shard) located(now int64, r *request, m *wire.Message, out *transport.O
 	r.hop.sealed = sealed
 	s.placed(a, r)
 	s.launch(now, r, m, out)
+}
+
+// locationWarnings says what is wrong with what this edge knows of phones.
+func (e *Edge) locationWarnings() (list []string) {
+	st := e.location.Stats()
+	if st.LogFailing {
+		list = append(list, "bindings can not be written to disk: after a restart without Redis the newest phones are not known")
+	}
+	if st.Bindings >= st.Limit {
+		list = append(list, fmt.Sprintf("the table of bindings is full: raise limits.bindings above %d", st.Limit))
+	}
+	if e.sharing == nil {
+		return list
+	}
+	if x := e.sharing.State(); !x.Live {
+		list = append(list, fmt.Sprintf("bindings are not shared with the other edges since %s: %s", x.Since.UTC().Format(time.RFC3339), cmp.Or(x.LastError, "not yet connected")))
+	}
+	return list
 }
 
 // limitRegistrations holds a tenant to the phones that it may have. The count is of all edges.
