@@ -30,8 +30,8 @@ type disk struct {
 
 	// Of the writer alone, after Open.
 	f       *os.File // nil: it could not be made yet
-	size    int64    // bytes up to the end of the last whole record
-	torn    bool     // something incomplete follows
+	size    int64    // bytes
+	torn    bool     // the last of them are no whole record
 	rewrite bool     // there are lines in it that could not be read
 	dirty   bool     // written, not synced
 	retry   time.Time
@@ -149,6 +149,7 @@ func (d *disk) append() error {
 	if err != nil {
 		if n > 0 && d.f.Truncate(d.size) != nil {
 			d.torn = true
+			d.grow(int64(n))
 		}
 		for _, b := range d.batch {
 			d.feed.Owe(b.ID)

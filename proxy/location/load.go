@@ -98,8 +98,8 @@ func (d *disk) scan(f *os.File) (map[ID]span, error) {
 			if len(line) > 0 {
 				d.bad.Add(1)
 			}
-			if d.torn = at > d.size && f.Truncate(d.size) != nil; !d.torn {
-				at = d.size
+			if at > d.size && f.Truncate(d.size) != nil {
+				d.torn, d.size = true, at
 			}
 			d.bytes.Store(d.size)
 			return newest, nil
