@@ -146,7 +146,7 @@ func (p *patient) checkWrites(ctx context.Context) {
 		return
 	}
 	l := &p.topo.listeners[p.target.listener]
-	one, two := p.testContact(l, 1), p.testContact(l, 2)
+	one, two := testContact(l), testContact(l)
 	path := ""
 	if !p.target.byContact {
 		var id location.ID
@@ -184,12 +184,9 @@ func (p *patient) checkWrites(ctx context.Context) {
 
 const testExpires = 60 // seconds: what a doctor that dies leaves behind
 
-func (p *patient) testContact(l *listener, n int) string {
-	user := "hotcut-doctor"
-	if p.target.byContact { // as long as a binding's id
-		user += "-"
-	}
-	return fmt.Sprintf("<sip:%s%02d@%s>", user, n, l.reachHost())
+// testContact is as long as a Contact of ours, nobody's, and no other doctor's.
+func testContact(l *listener) string {
+	return "<sip:hotcut-d" + random(4) + "@" + l.reachHost() + ">"
 }
 
 func (p *patient) judgeReach(check string, r reply, contact string) bool {

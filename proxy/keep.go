@@ -45,12 +45,15 @@ type keeper struct {
 	wheel    transaction.Wheel
 	lanes    map[laneKey]*lane
 	policy   *policy.Snapshot
+	topo     *topology
+	tally    [2][sideClasses]int // of kept, by platform
 }
 
 // keptBinding is one binding of which this edge owns the flow.
 type keptBinding struct {
 	id     location.ID
 	tenant string // by the policy of the last look
+	taken  int64  // Stamp of the registration by which it became ours; 0: it was when we started
 	timer  transaction.Timer
 	marked bool
 	sides  [2]keptSide // legacy, core
@@ -80,6 +83,26 @@ const (
 	sideQueued
 	sideFlying
 )
+
+// sideClass is how a side counts.
+type sideClass uint8
+
+const (
+	sideFine    sideClass = iota
+	sideMissing           // the platform should hold it and does not
+	sideNone              // likewise, and it takes no REGISTER of ours
+	sideClasses
+)
+
+func (s *keptSide) class() sideClass {
+	switch {
+	case s.missing == 0:
+		return sideFine
+	case s.none:
+		return sideNone
+	}
+	return sideMissing
+}
 
 const (
 	keepLooks  = 2048           // bindings looked at in one tick
@@ -143,7 +166,11 @@ func (k *keeper) start(now int64) {
 func (k *keeper) changed(b *location.Binding) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	known := k.kept[b.ID] != nil
 	if x := k.take(b); x != nil {
+		if !known {
+			x.taken = b.Stamp
+		}
 		k.mark(x)
 	}
 }
@@ -156,6 +183,8 @@ func (k *keeper) take(b *location.Binding) *keptBinding {
 		x.timer.Owner = x
 		k.kept[b.ID] = x
 		k.file(x)
+		k.tally[0][sideFine]++
+		k.tally[1][sideFine]++
 	}
 	return x
 }
@@ -180,6 +209,9 @@ func (k *keeper) forget(x *keptBinding) {
 	k.wheel.Stop(&x.timer)
 	k.unfile(x)
 	delete(k.kept, x.id)
+	for i := range x.sides {
+		k.tally[i][x.sides[i].class()]--
+	}
 }
 
 func (k *keeper) mark(x *keptBinding) {
@@ -212,9 +244,9 @@ func (k *keeper) turn(now int64) []*visit {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.notice(snap)
-	k.wheel.Advance(transaction.Time(now), func(t *transaction.Timer) { k.mark(t.Owner.(*keptBinding)) })
 	topo := k.edge.topo.Load()
+	k.notice(snap, topo)
+	k.wheel.Advance(transaction.Time(now), func(t *transaction.Timer) { k.mark(t.Owner.(*keptBinding)) })
 	n := min(len(k.marked), keepLooks)
 	for _, x := range k.marked[:n] {
 		x.marked = false
@@ -228,15 +260,15 @@ func (k *keeper) turn(now int64) []*visit {
 	return k.due(now, topo)
 }
 
-// notice marks what a new policy is about: the tenants whose record changed, all if an order for all did, and what is
-// nobody's, which may be somebody's now.
-func (k *keeper) notice(s *policy.Snapshot) {
-	old := k.policy
-	if s == old {
+// notice marks what a new policy is about: the tenants whose record changed, all if an order for all or the
+// configuration did, and what is nobody's, which may be somebody's now.
+func (k *keeper) notice(s *policy.Snapshot, topo *topology) {
+	old, reloaded := k.policy, k.topo != topo
+	if s == old && !reloaded {
 		return
 	}
-	k.policy = s
-	all := old == nil || old.Overrides() != s.Overrides() || old.Globals().Halt != s.Globals().Halt ||
+	k.policy, k.topo = s, topo
+	all := reloaded || old == nil || old.Overrides() != s.Overrides() || old.Globals().Halt != s.Globals().Halt ||
 		old.Globals().Default != s.Globals().Default
 	for id, m := range k.byTenant {
 		if !all && id != "" && old.Tenant(id) == s.Tenant(id) {
@@ -273,11 +305,13 @@ func (k *keeper) reconcile(now int64, topo *topology, x *keptBinding) {
 			s.tried = 0
 			target, ok = topo.health.Pick(pool, stableHash([]byte(b.CallID)), 0)
 		}
-		w := wanted(b, d, p, ok && topo.targets[target].phoneCallID, sec)
+		w := wanted(b, d, p, ok && topo.targets[target].phoneCallID, x.taken, sec)
+		k.tally[i][s.class()]--
 		s.note(now, b.Of(location.Platform(p)), w, sec)
 		needed = needed || w.at != 0 || s.state != sideIdle
 		at := max(w.at*1e9, s.notBefore)
 		s.none = w.at != 0 && ok && topo.targets[target].keep == keepNone
+		k.tally[i][s.class()]++
 		switch {
 		case w.at == 0 || s.state == sideFlying || s.none || !ok:
 		case at > now:

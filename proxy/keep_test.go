@@ -49,19 +49,19 @@ func TestKeepWanted(t *testing.T) {
 		{name: "nobody serves", told: now + 100, d: policy.Decision{}},
 	} {
 		b := &location.Binding{Told: c.told, Stamp: (now - 200) * 1e6, Holds: [2]location.Hold{c.legacy, c.core}}
-		if got := wanted(b, c.d, policy.Legacy, c.byPhone, now); got != c.wantL {
+		if got := wanted(b, c.d, policy.Legacy, c.byPhone, 0, now); got != c.wantL {
 			t.Errorf("%s: legacy is to be told %+v, want %+v", c.name, got, c.wantL)
 		}
-		if got := wanted(b, c.d, policy.Core, c.byPhone, now); got != c.wantC {
+		if got := wanted(b, c.d, policy.Core, c.byPhone, 0, now); got != c.wantC {
 			t.Errorf("%s: core is to be told %+v, want %+v", c.name, got, c.wantC)
 		}
 	}
 	b := &location.Binding{Told: now + 120, Stamp: now * 1e6, Holds: [2]location.Hold{held(now+200, 3600, true), {}}}
-	if got := wanted(b, core, policy.Legacy, true, now); got != (want{at: now}) {
+	if got := wanted(b, core, policy.Legacy, true, 0, now); got != (want{at: now}) {
 		t.Errorf("a new CSeq, and the hold ends before the next: %+v", got)
 	}
 	b.Holds[0].Until = now + 3000
-	if got := wanted(b, core, policy.Legacy, true, now); got.at <= now {
+	if got := wanted(b, core, policy.Legacy, true, 0, now); got.at <= now {
 		t.Errorf("a new CSeq, but the hold lasts: %+v", got)
 	}
 }
@@ -245,7 +245,7 @@ func TestKeepDigest(t *testing.T) {
 	if bob < 4 || bob > 6 || carl < 2 || carl > 3 {
 		t.Errorf("%d tries with a wrong password, %d with none", bob, carl)
 	}
-	if list := w.edge.keeper.warnings(w.now); len(list) != 1 || !strings.Contains(list[0], "2 phones") || !strings.Contains(list[0], "401") {
+	if list := w.edge.keeper.warnings(w.now); len(list) != 1 || !strings.Contains(list[0], "legacy misses 2 phones") || !strings.Contains(list[0], "401") {
 		t.Errorf("warnings: %q", list)
 	}
 }
@@ -301,7 +301,7 @@ func TestKeepFailures(t *testing.T) {
 	}
 }
 
-// keep: none sends nothing; it is counted, and no alarm: it was configured.
+// keep: none sends nothing; it is counted, and said loudly.
 func TestKeepNone(t *testing.T) {
 	w := newKeepWorld(t, func(x *target) { x.keep = keepNone })
 	w.stage(policy.StageCore)
@@ -309,9 +309,13 @@ func TestKeepNone(t *testing.T) {
 	w.pass(2 * time.Minute)
 	w.wantHeard(w.legacy, 0)
 	w.wantHeard(w.core, 0)
-	c := w.edge.keeper.countAt(w.now)
-	if c.none != [2]int{0, 1} || c.missing != [2]int{} || len(w.edge.keeper.warnings(w.now)) != 0 {
-		t.Errorf("%+v %q", c, w.edge.keeper.warnings(w.now))
+	k := &w.edge.keeper
+	if k.count(sideNone) != [2]int{0, 1} || k.count(sideMissing) != [2]int{} || !strings.HasPrefix(strings.Join(k.warnings(w.now), ";"), "keep: none on core: 1 phones") {
+		t.Errorf("%+v %q", k.tally, k.warnings(w.now))
+	}
+	w.pass(time.Hour)
+	if len(k.kept) != 0 || k.tally != [2][sideClasses]int{} {
+		t.Errorf("%d kept, %v", len(k.kept), k.tally)
 	}
 }
 
@@ -394,6 +398,35 @@ func TestKeepRestart(t *testing.T) {
 		t.Errorf("another registration:\n%s", m.text)
 	}
 	v.wantHold(b, policy.Legacy, "own 7200")
+}
+
+// A phone that comes by way of another edge is registered anew where it is kept: what stands there leads to the edge that
+// it has left. The edge that it has left does nothing more.
+func TestKeepMovedPhone(t *testing.T) {
+	w := newKeepWorld(t, asIs)
+	w.stage(policy.StageCore)
+	b := w.phone("anna", policy.Core, 300, 300)
+	w.pass(time.Second)
+	v := newKeepWorld(t, asIs)
+	v.now = w.now
+	v.stage(policy.StageCore)
+	v.edge.cfg.Node = "edge-2"
+	v.edge.location.Learn(w.edge.location.Get(b.ID))
+	v.pass(time.Second)
+	v.wantHeard(v.legacy, 0)
+	b = v.edge.location.Get(b.ID).Clone()
+	b.Flow.Edge, b.Stamp, b.Told = "edge-2", v.now/1e3, v.now/1e9+300
+	v.edge.location.Put(b)
+	v.pass(time.Minute)
+	if m := v.wantHeard(v.legacy, 1); m.headers("Call-ID")[0] != w.legacy.got[0].headers("Call-ID")[0] {
+		t.Errorf("%s", m.text)
+	}
+	w.edge.location.Learn(b)
+	w.pass(time.Hour)
+	w.wantHeard(w.legacy, 1)
+	if n := len(w.edge.keeper.kept); n != 0 {
+		t.Errorf("the edge that it left keeps %d", n)
+	}
 }
 
 // While a tenant is about to move, legacy is asked for a day: the way back stays open for hours.

@@ -30,7 +30,7 @@ func (k *keeper) visit(now int64, v *visit, out *transport.Out) {
 	build := func(dst, via []byte) []byte { return k.appendRegister(dst, via, v) }
 	done := func(now int64, m *wire.Message, why cause, out *transport.Out) { k.answered(now, v, m, why, out) }
 	if !k.edge.own.send(now, v.topo, v.target, own, build, done, out) {
-		k.finish(now, v, outcome{result: keepFailed, fault: "busy", soon: true})
+		k.finish(now, v, outcome{result: keepFailed, fault: "unsent", soon: true})
 	}
 }
 

@@ -151,7 +151,7 @@ func (k *keeper) check(now int64, topo *topology, target int, e entry) *visit {
 	pool := topo.poolOf(rec, p)
 	picked, ok := topo.health.Pick(pool, stableHash([]byte(b.CallID)), s.tried)
 	t := &topo.targets[target]
-	w := wanted(b, d, p, t.phoneCallID, sec)
+	w := wanted(b, d, p, t.phoneCallID, x.taken, sec)
 	switch {
 	case w.at == 0 || w.at > sec || t.keep == keepNone:
 		k.mark(x)

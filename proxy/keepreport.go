@@ -20,14 +20,14 @@ func registerKeeper(s *metrics.Set, e *Edge) *metrics.Vec {
 			words = append(words, p.String()+","+w)
 		}
 	}
-	by := func(f func(keepCount) [2]int) func() []metrics.Sample {
+	by := func(c sideClass) func() []metrics.Sample {
 		return func() []metrics.Sample {
-			n := f(e.keeper.count())
+			n := e.keeper.count(c)
 			return []metrics.Sample{{Labels: []string{"legacy"}, Value: float64(n[0])}, {Labels: []string{"core"}, Value: float64(n[1])}}
 		}
 	}
-	s.Gauge("hotcut_keep_missing", "phones of this edge that a platform should know by now and does not", by(func(c keepCount) [2]int { return c.missing }), "platform")
-	s.Gauge("hotcut_keep_none", "phones of this edge that a platform should know, of which no target takes REGISTERs of ours (keep: none)", by(func(c keepCount) [2]int { return c.none }), "platform")
+	s.Gauge("hotcut_keep_missing", "phones of this edge that a platform should know by now and does not", by(sideMissing), "platform")
+	s.Gauge("hotcut_keep_none", "phones of this edge that a platform should know, of which no target takes REGISTERs of ours (keep: none)", by(sideNone), "platform")
 	s.Gauge("hotcut_keep_pending", "REGISTERs of our own that wait for their turn", func() []metrics.Sample {
 		n, _ := e.keeper.pending()
 		return []metrics.Sample{{Value: float64(n)}}
@@ -38,44 +38,27 @@ func registerKeeper(s *metrics.Set, e *Edge) *metrics.Vec {
 	return s.Counter("hotcut_keep_registers_total", "REGISTERs of our own (keep and hand-over), by what became of them", "platform,result", words)
 }
 
-// keepCount is how the keeper stands, by platform.
-type keepCount struct {
-	missing [2]int // wanted and not there
-	late    [2]int // likewise, for longer than keepAlarm
-	none    [2]int // wanted, but no target takes REGISTERs of ours
-	fault   [2]string
-}
-
-func (k *keeper) count() (c keepCount) {
-	now := int64(0)
-	if k.edge != nil {
-		now = time.Now().UnixNano()
-	}
-	return k.countAt(now)
-}
-
-func (k *keeper) countAt(now int64) (c keepCount) {
+// count is how many sides are of a class, by platform.
+func (k *keeper) count(c sideClass) [2]int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	return [2]int{k.tally[0][c], k.tally[1][c]}
+}
+
+// late is how many phones platform i misses for longer than keepAlarm, and why one of them does.
+func (k *keeper) late(i int, now int64) (n int, fault string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.tally[i][sideMissing] == 0 {
+		return 0, ""
+	}
 	for _, x := range k.kept {
-		for i := range x.sides {
-			s := &x.sides[i]
-			switch {
-			case s.missing == 0:
-			case s.none:
-				c.none[i]++
-			default:
-				c.missing[i]++
-				if now-s.missing > keepAlarm {
-					c.late[i]++
-					if s.fault > c.fault[i] { // any of them, but always the same
-						c.fault[i] = s.fault
-					}
-				}
-			}
+		if s := &x.sides[i]; s.class() == sideMissing && now-s.missing > keepAlarm {
+			n++
+			fault = max(fault, s.fault) // any of them, but always the same
 		}
 	}
-	return c
+	return n, fault
 }
 
 // pending is how many bindings wait for their turn, and for how many seconds the last of them will.
@@ -92,20 +75,20 @@ func (k *keeper) pending() (n int, eta float64) {
 	return n + len(k.marked), eta
 }
 
-// warnings say at which platform phones are missing that should be there by now.
-func (k *keeper) warnings(now int64) []string {
-	var list []string
-	c := k.countAt(now)
-	for i, n := range c.late {
-		if n == 0 {
-			continue
+// warnings say at which platform phones are missing that should be there by now, or never will be by our doing.
+func (k *keeper) warnings(now int64) (list []string) {
+	none := k.count(sideNone)
+	for i, p := range []policy.Platform{policy.Legacy, policy.Core} {
+		if n, fault := k.late(i, now); n > 0 {
+			why := ""
+			if fault != "" {
+				why = " (last answer: " + fault + ")"
+			}
+			list = append(list, fmt.Sprintf("keep: %s misses %d phones for more than a minute%s: see `hotcut registrations` and `hotcut doctor`", p, n, why))
 		}
-		why := ""
-		if c.fault[i] != "" {
-			why = " (last answer: " + c.fault[i] + ")"
+		if none[i] > 0 {
+			list = append(list, fmt.Sprintf("keep: none on %s: %d phones can be called there only after they have registered anew", p, none[i]))
 		}
-		list = append(list, fmt.Sprintf("keep: %d phones should be registered on %s for more than a minute and are not%s; look at `hotcut registrations` and `hotcut doctor`",
-			n, policy.Platform(i+1), why))
 	}
 	return list
 }
@@ -211,8 +194,7 @@ func (e *Edge) registrationSummary(tenant string) admin.RegistrationSummaries {
 		}
 		e.addTo(x, p, b, now)
 	}
-	s := admin.RegistrationSummaries{Edge: e.cfg.Node, Shared: e.canAsk(), Rows: []admin.RegistrationSummary{}, KeepModes: e.keepModes(),
-		Shared: e.sharing != nil && e.sharing.State().Live}
+	s := admin.RegistrationSummaries{Edge: e.cfg.Node, Shared: e.canAsk(), Rows: []admin.RegistrationSummary{}, KeepModes: e.keepModes()}
 	s.KeepPending, s.KeepETA = e.keeper.pending()
 	for _, x := range rows {
 		s.Rows = append(s.Rows, *x)

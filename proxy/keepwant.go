@@ -18,13 +18,14 @@ type want struct {
 const keepLead = 30
 
 // wanted says what platform p has to be told of b by us, and from when on. byPhone: under the phone's Call-ID and CSeq,
-// of which each value can be used once.
+// of which each value can be used once. taken: what was registered
+// before that stamp was so by way of another edge.
 //
 // The platform that serves hears of the phone from the phone itself: we speak there only when it does not know the phone
 // (hand-over) and until the phone's own refresh. The one that keeps is renewed at half of what it granted. Where the
 // phone has un-registered, what the platform that does not serve still holds is taken away, whoever put it there: the
 // phone can not do it. Of the platform that serves nothing is ever taken away by us.
-func wanted(b *location.Binding, d policy.Decision, p policy.Platform, byPhone bool, now int64) want {
+func wanted(b *location.Binding, d policy.Decision, p policy.Platform, byPhone bool, taken, now int64) want {
 	h := b.Of(location.Platform(p))
 	live := h.Until > now
 	switch {
@@ -43,6 +44,8 @@ func wanted(b *location.Binding, d policy.Decision, p policy.Platform, byPhone b
 		return want{}
 	case byPhone && b.Stamp <= h.Stamp: // this CSeq was there
 		return want{at: h.Until}
+	case h.Stamp < taken: // it leads to an edge that the phone has left
+		return want{at: now}
 	case byPhone: // the next CSeq comes with the phone's next refresh: will it come in time?
 		return want{at: max(h.Until-2*(b.Told-b.Stamp/1e6)-keepLead, now)}
 	}
