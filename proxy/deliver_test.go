@@ -174,3 +174,35 @@ func TestAskForBinding(t *testing.T) {
 	w.legacy.want("SIP/2.0 200")
 	w.legacy.wantFinal("SIP/2.0 487")
 }
+
+// After a restart phones over UDP are reachable at once, by what the edge wrote down. What a platform answers to a
+// REGISTER that the process before forwarded is not passed on: the phone repeats it, and then it is bound.
+func TestBindingsSurviveRestart(t *testing.T) {
+	w := newWorld(t, tenant("acme", policy.StageLegacy))
+	w.cfg.Platforms.Legacy.Targets[0].ReachBack = "contact"
+	w.start()
+	w.bind(w.legacy)
+	id := w.bindings("acme.example")["anna"].ID
+	w.phone.register(w.out, 7, "acme.example", "Contact: <sip:two@192.0.2.2>\n")
+	half := w.legacy.want("REGISTER ")
+	w.stop()
+	w.start()
+	c := &call{w: w, by: w.legacy, id: "in", domain: "acme.example", to: "<sip:anna@acme.example>"}
+	w.legacy.send(w.in, c.request("INVITE", 1, fmt.Sprintf("sip:%s@%s", id, w.in), ""))
+	w.phone.reply(w.phone.want("INVITE sip:anna@"+w.phone.addr()), "486 Busy Here", "")
+	w.phone.want("ACK ")
+	w.legacy.wantFinal("SIP/2.0 486")
+	w.legacy.send(w.in, hopAckOf(c.request("ACK", 1, "sip:x", "")))
+
+	answer := "Contact: " + half.headers("Contact")[0] + ";expires=60\n"
+	w.legacy.confirm(half, answer)
+	w.phone.register(w.out, 7, "acme.example", "Contact: <sip:two@192.0.2.2>\n")
+	again := w.legacy.again("REGISTER ") // byte for byte what the process before had sent
+	if again.headers("Via")[0] != half.headers("Via")[0] {
+		t.Errorf("the repetition is another transaction: Via %q, was %q", again.headers("Via")[0], half.headers("Via")[0])
+	}
+	w.legacy.confirm(again, answer)
+	if ok := w.phone.want("SIP/2.0 200"); !strings.Contains(ok.text, "<sip:two@192.0.2.2>") || w.bindings("acme.example")["two"] == nil {
+		t.Errorf("bound %v after\n%s", w.bindings("acme.example"), ok.text)
+	}
+}
