@@ -151,6 +151,7 @@ func (c *Client) Place(ctx context.Context, q Request) (Response, netip.AddrPort
 	if q.Command != Offer {
 		return Response{}, netip.AddrPort{}, fmt.Errorf("%w: Place is for offers", ErrRequest)
 	}
+	q.LoadLimit = true
 	order := c.order(q.CallID)
 	var failed error
 	for i, p := range order {

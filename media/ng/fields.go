@@ -1,6 +1,9 @@
 package ng
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // Reading of fields by type: what has another type is as if it were not there.
 
@@ -12,6 +15,18 @@ func (d Dict) str(key string) string {
 func (d Dict) integer(key string) int64 {
 	n, _ := d[key].(int64)
 	return n
+}
+
+// number is an integer, or a string that is one: Kamailio sends a value of its flags both ways.
+func (d Dict) number(key string) (n int64, given bool) {
+	switch v := d[key].(type) {
+	case int64:
+		return v, true
+	case string:
+		n, err := strconv.ParseInt(v, 10, 64)
+		return n, err == nil
+	}
+	return 0, false
 }
 
 func (d Dict) dict(key string) Dict {

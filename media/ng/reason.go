@@ -23,5 +23,5 @@ const (
 	ErrTooLong      Reason = "Response does not fit into a datagram"
 )
 
-// ErrLoadLimit: the server takes no more calls; others may.
+// ErrLoadLimit: the server takes no more calls; others may. It travels as a result of its own to clients that know it.
 const ErrLoadLimit Reason = "load limit"

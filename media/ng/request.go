@@ -1,6 +1,9 @@
 package ng
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Command is what a request asks for.
 type Command string
@@ -23,7 +26,7 @@ type Request struct {
 	CallID    string // all but ping, list, statistics
 	FromTag   string // offer, answer, delete: of the side that the SIP message's From names
 	ToTag     string // answer
-	ViaBranch string
+	ViaBranch string // of the SIP message at hand: Kamailio's delete has the BYE's, not the INVITE's
 	Label     string // of the side that sent the SDP
 	ToLabel   string
 	SDP       string // offer, answer
@@ -34,6 +37,7 @@ type Request struct {
 	DeleteDelay time.Duration // delete: whole seconds
 	Fatal       bool          // delete: an unknown call is an error
 	Limit       int           // list: how many at most; 0: 32
+	LoadLimit   bool          // offer: the client takes ErrLoadLimit for an answer of its own kind, not for an error
 }
 
 // missing is the reason to refuse a request that lacks a key, in the order in which rtpengine looks.
@@ -68,12 +72,15 @@ func readRequest(d Dict) (q Request, err error) {
 		Label:     d.str("label"),
 		ToLabel:   d.str("to-label"),
 		SDP:       d.str("sdp"),
-		Limit:     int(min(max(d.integer("limit"), 0), maxElements)),
+		LoadLimit: slices.Contains(d.strs("supports"), string(ErrLoadLimit)),
+	}
+	if limit, given := d.number("limit"); given {
+		q.Limit = int(min(max(limit, 0), maxElements))
 	}
 	if q.Label == "" {
 		q.Label = d.str("from-label")
 	}
-	if delay, given := d["delete-delay"].(int64); given {
+	if delay, given := d.number("delete-delay"); given {
 		q.DeleteNow = delay <= 0
 		q.DeleteDelay = time.Duration(min(max(delay, 0), 86400)) * time.Second
 	}
@@ -104,7 +111,7 @@ func (q *Request) dict() Dict {
 	case q.DeleteDelay > 0:
 		d["delete-delay"] = int64((q.DeleteDelay + time.Second - 1) / time.Second)
 	}
-	if q.Command == Offer {
+	if q.LoadLimit {
 		d["supports"] = []any{string(ErrLoadLimit)}
 	}
 	q.Flags.write(d, q.Fatal)

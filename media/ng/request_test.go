@@ -11,7 +11,7 @@ import (
 func TestRequestRoundTrip(t *testing.T) {
 	for _, q := range []Request{
 		{Command: Ping},
-		{Command: Offer, CallID: "c", FromTag: "f", SDP: "v=0\r\n"},
+		{Command: Offer, CallID: "c", FromTag: "f", SDP: "v=0\r\n", LoadLimit: true},
 		{Command: Answer, CallID: "c", FromTag: "f", ToTag: "t", ViaBranch: "b", Label: "l", ToLabel: "m", SDP: "v=0\r\n", Flags: Flags{
 			TrustAddress: true, SIPSourceAddress: true, Symmetric: true, Asymmetric: true, PortLatching: true,
 			ReplaceOrigin: true, ReplaceSessionConnection: true, ICE: ICEForce, Direction: [2]string{"pub", "priv"}, AddressFamily: IP6,
@@ -55,6 +55,16 @@ func TestRequestSpellings(t *testing.T) {
 	both, err := readRequest(Dict{"command": "ping", "media address": "192.0.2.1", "media-address": "192.0.2.2"})
 	if err != nil || both.Flags.MediaAddress != netip.MustParseAddr("192.0.2.2") {
 		t.Errorf("%v: of two spellings %v counts", err, both.Flags.MediaAddress)
+	}
+}
+
+// Kamailio says a delay of 0 in two spellings, as an integer and as a string.
+func TestDeleteDelayOfKamailio(t *testing.T) {
+	for in, want := range map[any]bool{"0": true, int64(0): true, "5": false, "now": false} {
+		q, err := readRequest(Dict{"command": "delete", "call-id": "c", "delete-delay": in, "delete delay": int64(0)})
+		if err != nil || q.DeleteNow != want {
+			t.Errorf("%v: %v, %v", in, q.DeleteNow, err)
+		}
 	}
 }
 

@@ -179,7 +179,10 @@ func (s *Server) carryOut(body []byte) (Dict, error) {
 			r, err = Response{Warning: string(ErrNoSuchBranch)}, nil
 		}
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrLoadLimit) && q.LoadLimit:
+		return Dict{"result": string(ErrLoadLimit)}, nil
+	case err != nil:
 		return nil, err
 	}
 	return r.dict(q.Command), nil

@@ -24,6 +24,8 @@ func (c *counting) handler() Handler {
 			return Response{Statistics: Dict{"calls": int64(1)}}, nil
 		case q.CallID == "long":
 			return Response{SDP: strings.Repeat("x", MaxMessage)}, nil
+		case q.CallID == "full":
+			return Response{}, ErrLoadLimit
 		case q.CallID == "broken":
 			return Response{}, errors.New(strings.Repeat("y", 300))
 		case q.CallID != "known":
@@ -79,6 +81,8 @@ func TestServer(t *testing.T) {
 		{"d7:command4:liste", "d5:callsl5:knowne6:result2:oke"},
 		{"d7:command10:statisticse", "d6:result2:ok10:statisticsd5:callsi1eee"},
 		{"d7:call-id4:long7:command5:querye", "d12:error-reason37:Response does not fit into a datagram6:result5:errore"},
+		{"d7:call-id4:full7:command5:offer8:from-tag1:f3:sdp3:v=0e", "d12:error-reason10:load limit6:result5:errore"},
+		{"d7:call-id4:full7:command5:offer8:from-tag1:f3:sdp3:v=08:supportsl10:load limitee", "d6:result10:load limite"},
 		{"d7:call-id6:broken7:command5:querye", "d12:error-reason200:" + strings.Repeat("y", 200) + "6:result5:errore"},
 	}...) {
 		cookie := "cookie" + string(rune('a'+i)) + " "

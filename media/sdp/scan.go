@@ -35,7 +35,6 @@ type scanner struct {
 	blank   bool // an empty line was seen: only such may follow
 	version bool
 	origin  bool
-	bundles int
 }
 
 const (
