@@ -3,8 +3,6 @@ package proxy
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -153,11 +151,7 @@ func TestDoctorDigest(t *testing.T) {
 	w := newDoctorWorld(t, func(x *target) { x.keep = keepDigest })
 	w.legacy.guard, w.core.guard = false, false
 	w.legacy.secret, w.core.secret = "tiger", "lion"
-	file := filepath.Join(t.TempDir(), "secrets")
-	if err := os.WriteFile(file, []byte("anna@acme.example r password:tiger\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.edge.keeper.loadSecrets(file); err != nil {
+	if err := w.edge.keeper.loadSecrets(writeSecrets(t, "anna@acme.example r password:tiger\n")); err != nil {
 		t.Fatal(err)
 	}
 	r := w.examine(admin.DoctorRequest{User: "anna@acme.example", Write: true})

@@ -200,15 +200,19 @@ func TestKeepByContact(t *testing.T) {
 	w.wantHold(b, policy.Legacy, "own 3600")
 }
 
+func writeSecrets(t testing.TB, lines string) string {
+	file := filepath.Join(t.TempDir(), "secrets")
+	if err := os.WriteFile(file, []byte(lines), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
 // keep: digest answers the challenge, and uses the nonce until it is refused.
 func TestKeepDigest(t *testing.T) {
 	w := newKeepWorld(t, func(x *target) { x.keep = keepDigest })
 	w.legacy.secret, w.legacy.most = "tiger", 600
-	file := filepath.Join(t.TempDir(), "secrets")
-	if err := os.WriteFile(file, []byte("anna@acme.example r password:tiger\nbob@acme.example r password:wrong\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.edge.keeper.loadSecrets(file); err != nil {
+	if err := w.edge.keeper.loadSecrets(writeSecrets(t, "anna@acme.example r password:tiger\nbob@acme.example r password:wrong\n")); err != nil {
 		t.Fatal(err)
 	}
 	w.stage(policy.StageCore)
