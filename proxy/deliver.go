@@ -15,7 +15,10 @@ import (
 //  1. find the binding           2. what a platform that does not serve may not say is answered here
 //  3. intercept calls            4. deliver through the edge that owns the flow
 
-const askWait = 50 * time.Millisecond // for news from Redis, before a phone is given up
+const (
+	askWait     = 50 * time.Millisecond // for news from Redis, before a phone is given up
+	lateRefresh = 32                    // seconds that a phone may be late: 64*T1 of its REGISTER
+)
 
 // deliver finds a binding's phone. hint is the flow that the token seals; nil: the request names an id alone.
 func (s *shard) deliver(a *arrival, id location.ID, hint *pin, h *hop) rejection {
@@ -84,10 +87,10 @@ func (s *shard) flowOf(a *arrival, b *location.Binding) (end, bool) {
 	return e, s.edge.alive(b, a.now)
 }
 
-// alive tells whether a phone that this edge owns can be reached: its binding lasts somewhere, and its connection, if it
-// has one, is open.
+// alive tells whether a phone that this edge owns can be reached: it came back when it was told to, whatever the platforms
+// hold of it (that may be for hours), and its connection, if it has one, is open.
 func (e *Edge) alive(b *location.Binding, now int64) bool {
-	if b.Until() <= now/1e9 {
+	if b.Told+lateRefresh <= now/1e9 {
 		return false
 	}
 	return b.Flow.Proto != "tcp" || e.transport != nil && e.transport.Open(b.Flow.Conn)

@@ -203,6 +203,9 @@ func (s *shard) rewrite(dst []byte, m *wire.Message, r *request, topo *topology,
 	if r.reg != nil {
 		s.spliceRegister(sp, m, r, outL)
 	}
+	if r.register && h.to.kind == endCarrier {
+		spliceTrunkRegister(sp, m, outL)
+	}
 	if h.clamp {
 		s.spliceState(sp, m, r.began)
 	}

@@ -322,4 +322,22 @@ func TestShaper(t *testing.T) {
 	}
 }
 
-var _ = config.Defaults
+// A platform registers at a carrier: the calls come to us, and the platform never sees that.
+func TestPlatformRegistersAtCarrier(t *testing.T) {
+	w := newWorld(t, tenant("acme", policy.StageLegacy))
+	carrier := newPeer(t)
+	w.cfg.Carriers = []config.Carrier{{Name: "carrier-a", URI: "sip:" + carrier.addr(), Sources: []string{carrier.addr()}}}
+	w.start()
+	mine := "<sip:trunk7@" + w.legacy.addr() + ";line=1>"
+	c := &call{w: w, by: w.legacy, id: "reg", domain: "acme.example", to: "<sip:trunk7@carrier.example>"}
+	w.legacy.send(w.in, strings.Replace(c.request("REGISTER", 1, "sip:"+carrier.addr(), "Expires: 600\n"), "<sip:anna@"+w.legacy.addr()+">", mine, 1))
+	m := carrier.want("REGISTER ")
+	ours := "<sip:trunk7@" + w.out + ">"
+	if got := m.headers("Contact"); !slices.Equal(got, []string{ours}) {
+		t.Errorf("the carrier was told %q, want %s", got, ours)
+	}
+	carrier.confirm(m, "Contact: "+ours+";expires=300, <sip:trunk7@192.0.2.1>;expires=20\n")
+	if ok := w.legacy.want("SIP/2.0 200"); !strings.Contains(ok.text, mine+";expires=300, <sip:trunk7@192.0.2.1>;expires=20") {
+		t.Errorf("the platform got\n%s", ok.text)
+	}
+}

@@ -228,6 +228,9 @@ func (s *shard) popVia(dst []byte, m *wire.Message, p passage) []byte {
 // long things last while the tenant moves.
 func (s *shard) spliceResponse(sp *wire.Splice, m *wire.Message, b *branch) {
 	r := b.req
+	if r.register && r.hop.to.kind == endCarrier && m.Status/100 == 2 {
+		s.restoreTrunkContacts(sp, m, r)
+	}
 	if r.hop.target < 0 || r.who.kind != partyPhone && r.who.kind != partyTrunk {
 		return
 	}
