@@ -6,28 +6,37 @@ import (
 	"github.com/emiago/sipgo/sip"
 )
 
-// admit lets a request of an account pass, or answers it: 403 for who has no account, else a challenge. It returns who
-// it is, "digest", "trust" or, at a switch without accounts, "open", and an empty string when it has answered.
+// admit lets a request of an account pass, or answers it: a challenge, as registrars do it also for users of their domains
+// that they do not know (they keep it to themselves who has an account), 403 for strange domains and for unknown users
+// whom somebody trusted asserts. It returns who it is, "digest", "trust" or, at a switch without accounts, "open", and an
+// empty string when it has answered.
 func (s *Switch) admit(req *sip.Request, tx sip.ServerTransaction, key string) string {
 	if s.guard.accounts == nil {
 		return "open"
 	}
 	a, known := s.guard.account(key)
+	trusted := req.Method == sip.REGISTER && s.guard.trusts(req, key)
 	if !known {
-		s.refuse(req, tx, 403, "Forbidden")
-		return ""
+		_, domain, _ := strings.Cut(key, "@")
+		a.Realm = s.guard.realms[domain]
+		if a.Realm == "" || trusted {
+			s.refuse(req, tx, 403, "Forbidden")
+			return ""
+		}
 	}
 	header, answer, code, reason := "Authorization", "WWW-Authenticate", 401, "Unauthorized"
 	if req.IsInvite() {
 		header, answer, code, reason = "Proxy-Authorization", "Proxy-Authenticate", 407, "Proxy Authentication Required"
 	}
-	if req.Method == sip.REGISTER && s.guard.trusts(req, key) {
+	if trusted {
 		s.guard.trust.Add(1)
 		return "trust"
 	}
-	v := s.guard.check(req, a, header, code)
-	if v.by != "" {
-		return v.by
+	v := verdict{}
+	if known {
+		if v = s.guard.check(req, a, header, code); v.by != "" {
+			return v.by
+		}
 	}
 	s.guard.challenges.Add(1)
 	c := challenge{

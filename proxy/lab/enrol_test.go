@@ -137,8 +137,12 @@ func TestWrongPassword(t *testing.T) {
 		t.Errorf("%+v, want %+v; %d prompts", got, want, p.PasswordPrompts())
 	}
 	q, _ := deskPhone(t, "nobody@acme.example", s, nil)
-	if err := q.Register(soon(t), time.Hour); err == nil || q.PasswordPrompts() != 0 {
-		t.Errorf("who has no account: %v, %d prompts", err, q.PasswordPrompts())
+	if err := q.Register(soon(t), time.Hour); !errors.Is(err, ErrLogin) || q.PasswordPrompts() != 1 {
+		t.Errorf("who has no account is challenged as anybody else: %v, %d prompts", err, q.PasswordPrompts())
+	}
+	r, _ := deskPhone(t, "alice@birch.example", s, nil)
+	if err := r.Register(soon(t), time.Hour); err == nil || r.PasswordPrompts() != 0 {
+		t.Errorf("who is of a strange domain: %v, %d prompts", err, r.PasswordPrompts())
 	}
 	if held := s.Bindings(); len(held) != 0 {
 		t.Errorf("held %v", held)

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -36,6 +37,7 @@ type AuthCounts struct {
 // another switch are strangers to it, as they are in production.
 type guard struct {
 	accounts  map[string]Account // by aorKey; nil: everybody may do everything
+	realms    map[string]string  // by domain of an account
 	key       [32]byte
 	opaque    string
 	algorithm string
@@ -53,13 +55,13 @@ func newGuard(o SwitchOptions) *guard {
 	g := &guard{opaque: o.Opaque, algorithm: o.Algorithm, age: o.NonceAge, next: o.NextNonce, trusted: o.Trusted, now: o.Now}
 	rand.Read(g.key[:])
 	if o.Accounts != nil {
-		g.accounts = make(map[string]Account, len(o.Accounts))
+		g.accounts, g.realms = make(map[string]Account, len(o.Accounts)), make(map[string]string)
 	}
 	for _, a := range o.Accounts {
-		if a.Realm == "" {
-			_, a.Realm, _ = strings.Cut(a.AoR, "@")
-		}
+		_, domain, _ := strings.Cut(a.AoR, "@")
+		a.Realm = cmp.Or(a.Realm, domain)
 		g.accounts[aorKey(a.AoR)] = a
+		g.realms[strings.ToLower(domain)] = a.Realm
 	}
 	return g
 }

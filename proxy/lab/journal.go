@@ -118,6 +118,63 @@ func (j *Journal) AwaitAny(ctx context.Context, method string) error {
 	}
 }
 
+// Total counts the requests of method that were heard of all calls.
+func (j *Journal) Total(method string) int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	n := 0
+	for _, heard := range j.calls {
+		for _, h := range heard {
+			if h.Method == method {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// AwaitTotal returns when n requests of method were heard of all calls.
+func (j *Journal) AwaitTotal(ctx context.Context, method string, n int) error {
+	for {
+		changed := j.news()
+		total := j.Total(method)
+		if total >= n {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("%d %s arrived, not %d: %w", total, method, n, context.Cause(ctx))
+		}
+	}
+}
+
+// AwaitACK returns when the last INVITE that was heard of a call has its ACK. The earlier ones of a call are those that were
+// challenged; they have ACKs of their own.
+func (j *Journal) AwaitACK(ctx context.Context, callID string) error {
+	for {
+		changed := j.news()
+		heard := j.Of(callID)
+		invite, ack := uint32(0), uint32(0)
+		for _, h := range heard {
+			switch h.Method {
+			case "INVITE":
+				invite = max(invite, h.CSeq)
+			case "ACK":
+				ack = max(ack, h.CSeq)
+			}
+		}
+		if invite > 0 && ack >= invite {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("no ACK of the last INVITE arrived, only %v: %w", methods(heard), context.Cause(ctx))
+		}
+	}
+}
+
 // news is closed at the next entry.
 func (j *Journal) news() <-chan struct{} {
 	j.mu.Lock()

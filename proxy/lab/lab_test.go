@@ -281,3 +281,30 @@ func TestOnlyLoopback(t *testing.T) {
 		t.Error("a phone with an unknown transport was made")
 	}
 }
+
+func TestJournalTellsAChallengedInviteFromACall(t *testing.T) {
+	j := newJournal()
+	j.add("a", Heard{Method: "INVITE", CSeq: 1})
+	j.add("a", Heard{Method: "ACK", CSeq: 1}) // of a 407
+	j.add("a", Heard{Method: "INVITE", CSeq: 2})
+	j.add("b", Heard{Method: "INVITE", CSeq: 1})
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := j.AwaitACK(over, "a"); err == nil || !strings.Contains(err.Error(), "[INVITE ACK INVITE]") {
+		t.Errorf("the ACK of a challenge was taken for that of the call: %v", err)
+	}
+	if err := j.AwaitTotal(over, "INVITE", 4); err == nil || j.Total("INVITE") != 3 {
+		t.Errorf("%d INVITEs, %v", j.Total("INVITE"), err)
+	}
+	waits := make(chan error, 2)
+	ctx := soon(t)
+	go func() { waits <- j.AwaitACK(ctx, "a") }()
+	go func() { waits <- j.AwaitTotal(ctx, "INVITE", 4) }()
+	j.add("a", Heard{Method: "ACK", CSeq: 2})
+	j.add("c", Heard{Method: "INVITE", CSeq: 1})
+	for range 2 {
+		if err := <-waits; err != nil {
+			t.Error(err)
+		}
+	}
+}
