@@ -24,6 +24,7 @@ type Diagnosis struct {
 	Findings   []Finding            `json:"findings"`
 	Challenges map[string]Challenge `json:"challenges"` // by platform
 	Silent     []string             `json:"silent"`     // edges that did not answer
+	Why        map[string]string    `json:"-"`          // silent edge -> what went wrong
 }
 
 // Finding is the outcome of one check; what several edges found alike is one.
@@ -86,10 +87,11 @@ func (f *Fleet) Doctor(ctx context.Context, to []Address, p Probe, begin func(ed
 }
 
 func mergeDiagnoses(answers []Answer[Diagnosis]) Diagnosis {
-	all := Diagnosis{Findings: []Finding{}, Challenges: map[string]Challenge{}, Silent: []string{}}
+	all := Diagnosis{Findings: []Finding{}, Challenges: map[string]Challenge{}, Silent: []string{}, Why: map[string]string{}}
 	for _, a := range answers {
 		if a.Err != nil {
 			all.Silent = append(all.Silent, a.Edge)
+			all.Why[a.Edge] = a.Err.Error()
 			continue
 		}
 		for _, f := range a.Value.Findings {
@@ -100,8 +102,14 @@ func mergeDiagnoses(answers []Answer[Diagnosis]) Diagnosis {
 			all.Challenges[platform] = Challenge{union(old.Realms, c.Realms), union(old.Algorithms, c.Algorithms), union(old.QOP, c.QOP)}
 		}
 	}
+	first := map[string]int{} // checks stand in the order in which they were made
+	for i, f := range all.Findings {
+		if _, seen := first[f.Check]; !seen {
+			first[f.Check] = i
+		}
+	}
 	slices.SortStableFunc(all.Findings, func(a, b Finding) int {
-		return cmp.Or(cmp.Compare(orderOf(a.Platform), orderOf(b.Platform)), cmp.Compare(a.Target, b.Target))
+		return cmp.Or(cmp.Compare(orderOf(a.Platform), orderOf(b.Platform)), cmp.Compare(a.Target, b.Target), cmp.Compare(first[a.Check], first[b.Check]))
 	})
 	return all
 }

@@ -97,7 +97,10 @@ func judgeDiagnosis(d *Diagnosis, strict Level, say func(Level, string, string) 
 			continue
 		}
 		what := strings.TrimSpace(f.Check + " " + f.Where())
-		out = append(out, say(level, "", fmt.Sprintf("%s: %s", what, f.Detail)))
+		v := say(level, "", fmt.Sprintf("%s: %s", what, f.Detail))
+		if !slices.Contains(out, v) { // edges that found the same may name different ways to mend it
+			out = append(out, v)
+		}
 	}
 	return out
 }

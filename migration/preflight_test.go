@@ -47,6 +47,7 @@ func TestJudgeRegistrations(t *testing.T) {
 		{"another algorithm warns", policy.GateRequire, "acme", &Preflight{Phones: acme(trust), Diagnosis: found("compare warn SHA-256 too")}, "warn compare core c1: SHA-256 too (hotcut doctor acme)", 0},
 		{"a failed probe warns", "", "acme", &Preflight{Phones: acme(trust), Diagnosis: found("path fail 420")}, "warn path core c1: 420 (hotcut doctor acme)", 0},
 		{"a failed probe, required", policy.GateRequire, "acme", &Preflight{Phones: acme(trust), Diagnosis: found("path fail 420", "trust warn slow", "names skip -")}, "fail path core c1: 420 (hotcut doctor acme)", 0},
+		{"found twice", "", "acme", &Preflight{Phones: acme(trust), Diagnosis: found("path fail 420", "path fail 420")}, "warn path core c1: 420 (hotcut doctor acme)", 0},
 		{"keep none", "", "acme", &Preflight{Phones: acme(map[string][]string{"core": {"none", "trust"}}), Diagnosis: fine},
 			"warn acme: keep is none on a target of core: its 41 phones can be reached there only when they register anew (hotcut doctor acme)", 0},
 		{"keep none, no phones", "", "birch", &Preflight{Phones: acme(nil), Diagnosis: fine}, "pass both platforms take registrations of these phones ()", 0},

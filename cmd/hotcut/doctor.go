@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -89,7 +90,7 @@ func (a *app) doctor(ctx context.Context, p migration.Probe) error {
 	}
 	for _, edge := range d.Silent {
 		d.Findings = append(d.Findings, migration.Finding{Edges: []string{edge}, Check: "edges", Level: silentLevel(d, to),
-			Detail: "did not answer: its targets were not probed", Fix: "hotcut edges"})
+			Detail: "its targets were not probed: " + d.Why[edge], Fix: "hotcut edges"})
 	}
 	d.Findings = append(d.Findings, a.storeFindings(ctx, v, e.Store)...)
 	return a.showDiagnosis(v, d)
@@ -141,15 +142,23 @@ func diagnosisTable(w io.Writer, d migration.Diagnosis) {
 	for _, f := range d.Findings {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", f.Check, dash(f.Platform), dash(f.Target), dash(list(f.Edges, 3)), f.Level, f.Detail)
 	}
-	told := map[string]bool{}
+	fixes := []string{}
+	whose := map[string][]string{}
 	for _, f := range d.Findings {
-		if f.Fix == "" || f.Level == migration.FoundOK || told[f.Check+f.Fix] {
+		if f.Fix == "" {
 			continue
 		}
-		if len(told) == 0 {
-			fmt.Fprintln(w)
+		if whose[f.Fix] == nil {
+			fixes = append(fixes, f.Fix)
 		}
-		told[f.Check+f.Fix] = true
-		fmt.Fprintf(w, "fix %s: %s\n", strings.TrimSpace(f.Check+" "+f.Where()), f.Fix)
+		if what := strings.TrimSpace(f.Check + " " + f.Where()); !slices.Contains(whose[f.Fix], what) {
+			whose[f.Fix] = append(whose[f.Fix], what)
+		}
+	}
+	if len(fixes) > 0 {
+		fmt.Fprintln(w)
+	}
+	for _, fix := range fixes {
+		fmt.Fprintf(w, "fix %s: %s\n", list(whose[fix], 6), fix)
 	}
 }

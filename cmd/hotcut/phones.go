@@ -15,6 +15,9 @@ import (
 
 // phonesWords counts: "41, 40 reachable, 41 on legacy, 39 on core".
 func phonesWords(p migration.Phones) string {
+	if p.Bindings == 0 {
+		return "none registered"
+	}
 	return fmt.Sprintf("%d, %d reachable, %d on legacy, %d on core", p.Bindings, p.Reachable, p.OnLegacy, p.OnCore)
 }
 

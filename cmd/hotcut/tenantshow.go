@@ -109,7 +109,7 @@ func (a *app) tenantDetails(w io.Writer, t *policy.Tenant, v *seen, all migratio
 		p := all.Of(t.ID)
 		line("phones", phonesWords(p))
 		line("missing", missingWords(p))
-		if leaves(t) {
+		if leaves(t) && p.Bindings > 0 {
 			line("rollback", instantWords(p, all, a.now()))
 		}
 	}
