@@ -180,6 +180,11 @@ func (s *shard) bindOne(now int64, b *branch, m *wire.Message, c *contact, grant
 		return
 	}
 	s.edge.count.bindings.Add(bindIndex(old, granted), 1)
+	if p := s.edge.snapshot(); granted > 0 && p != nil { // the table has told the keeper, which hands it over
+		if d, _ := serves(p, x, now/1e9); d.Platform != r.hop.platform && d.Platform != policy.NoPlatform {
+			s.edge.count.late.Add(0, 1)
+		}
+	}
 }
 
 // unbind: a platform has removed a binding, or never had it.

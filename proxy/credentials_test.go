@@ -59,6 +59,9 @@ func TestAnswerGoesToWhoAsked(t *testing.T) {
 		t.Errorf("legacy got %s", got)
 	}
 	w.core.silent()
+	if n := w.edge.count.set.Snapshot()["hotcut_late_bindings_total"]; n != 1 {
+		t.Errorf("%d late bindings, want 1", n)
+	}
 
 	// The next refresh goes to core, without what only legacy understands; core's challenge says stale, once.
 	w.phone.register(w.out, 3, "acme.example", anna)

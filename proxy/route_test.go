@@ -62,7 +62,7 @@ func TestPlatformCallsOut(t *testing.T) {
 	w.legacy.send(w.in, c.request("INVITE", 1, "sip:bob@acme.example", ""))
 	w.core.reply(w.core.want("INVITE sip:bob@acme.example"), "486 Busy Here", "")
 	w.core.want("ACK ")
-	w.legacy.want("SIP/2.0 486")
+	w.legacy.wantFinal("SIP/2.0 486")
 
 	c = &call{w: w, by: w.legacy, id: "b", domain: "birch.example", to: "<sip:bob@birch.example>"}
 	w.legacy.send(w.in, c.request("INVITE", 1, "sip:bob@birch.example", ""))
