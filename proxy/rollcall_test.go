@@ -33,7 +33,7 @@ func TestRollCall(t *testing.T) {
 	if len(round.peers) != 2 || round.lasts < 8*time.Second || round.lasts > 12*time.Second {
 		t.Fatalf("a round of %d phones in %v", len(round.peers), round.lasts)
 	}
-	w.edge.keepAlive(&round, now.Add(round.lasts/2), out)
+	w.edge.keepAlive(&round, now.Add(round.lasts/2+time.Millisecond), out)
 	if round.sent != 1 {
 		t.Errorf("%d keepalives at half time, want 1", round.sent)
 	}
