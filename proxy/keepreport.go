@@ -194,7 +194,7 @@ func (e *Edge) registrationSummary(tenant string) admin.RegistrationSummaries {
 		}
 		e.addTo(x, p, b, now)
 	}
-	s := admin.RegistrationSummaries{Edge: e.cfg.Node, Shared: e.canAsk(), Rows: []admin.RegistrationSummary{}, KeepModes: e.keepModes()}
+	s := admin.RegistrationSummaries{Edge: e.cfg.Node, Shared: e.canAsk(), Rows: []admin.RegistrationSummary{}, KeepModes: e.keepModes(), KeepRate: e.keepRates()}
 	s.KeepPending, s.KeepETA = e.keeper.pending()
 	for _, x := range rows {
 		s.Rows = append(s.Rows, *x)
@@ -241,6 +241,17 @@ func (e *Edge) addTo(x *admin.RegistrationSummary, p *policy.Snapshot, b *locati
 	if until := b.Holds[0].Until; d.Keep == policy.Legacy && until > now && (x.InstantUntil == 0 || until < x.InstantUntil) {
 		x.InstantUntil = until
 	}
+}
+
+// keepRates are how many REGISTERs of ours a platform's targets take per second, together.
+func (e *Edge) keepRates() map[string]int {
+	topo, rates := e.topo.Load(), map[string]int{}
+	for i := range topo.targets {
+		if t := &topo.targets[i]; t.keep != keepNone {
+			rates[t.platform.String()] += t.keepRate
+		}
+	}
+	return rates
 }
 
 // keepModes are the ways in which a platform's targets take REGISTERs of ours.
