@@ -56,6 +56,7 @@ type Tenant struct {
 	Phase      *Phase              `json:"phase,omitempty"`
 	Emergency  *Emergency          `json:"emergency,omitempty"` // nil: the defaults
 	Limits     Limits              `json:"limits,omitzero"`
+	Media      Media               `json:"media,omitzero"`
 
 	// CrossFailover: an explicit refusal before ringing may go to the other platform.
 	CrossFailover bool `json:"crossFailover,omitempty"`
@@ -70,6 +71,7 @@ type Trunk struct {
 	URI           string `json:"uri,omitempty"`           // where calls towards the PBX go: numeric address
 	Egress        string `json:"egress,omitempty"`        // name of the inside listener that its calls leave by
 	TrustIdentity bool   `json:"trustIdentity,omitempty"` // pass P-Asserted-Identity and friends
+	Media         string `json:"media,omitempty"`         // "off": SDP of its calls passes untouched
 }
 
 // Rule is an ordered slice of a tenant's traffic. Every field that is set must match.

@@ -53,6 +53,7 @@ func (t *Tenant) check() []Fault {
 			f.add(l.field, strconv.Itoa(l.n), "is negative", "write 0 for no limit")
 		}
 	}
+	t.Media.check(f)
 	if t.CrossFailover {
 		f.add("crossFailover", "true", "is not in this build: no edge takes a refused call to the other platform", "leave it out")
 	}
@@ -256,6 +257,9 @@ func (t *Tenant) checkTrunks(f *faults) {
 			}
 		}
 		checkPool(f, field+"egress", k.Egress)
+		if k.Media != "" && k.Media != mediaOff {
+			f.add(field+"media", k.Media, "is no choice", "write off to let SDP pass untouched, or leave it out")
+		}
 	}
 }
 
