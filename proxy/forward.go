@@ -209,7 +209,7 @@ func (s *shard) rewrite(dst []byte, m *wire.Message, r *request, topo *topology,
 	if h.clamp {
 		s.spliceState(sp, m, r.began)
 	}
-	if h.target >= 0 && (r.who.kind == partyPhone || r.who.kind == partyTrunk) {
+	if h.platform != policy.NoPlatform && (r.who.kind == partyPhone || r.who.kind == partyTrunk) {
 		s.spliceCredentials(sp, m, r)
 	}
 	inside := r.who.kind == partyPlatform || r.who.kind == partyEdge

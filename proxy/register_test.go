@@ -308,7 +308,7 @@ func TestShaper(t *testing.T) {
 	x := newShaper(100)
 	now := int64(1e18)
 	for i := range 1000 {
-		wait, ok := x.reserve(now)
+		wait, ok := x.reserve(now, shapeWait)
 		due := time.Duration(i)*10*time.Millisecond - shapeBurst
 		switch {
 		case due <= shapeWait && (!ok || wait != max(due, 0)):
@@ -317,7 +317,10 @@ func TestShaper(t *testing.T) {
 			t.Fatalf("%d: it may wait %v", i, wait)
 		}
 	}
-	if wait, ok := x.reserve(now + int64(time.Minute)); wait != 0 || !ok {
+	if _, ok := x.reserve(now, shapeNew); ok {
+		t.Error("a phone that nobody knows waits as long as one of ours")
+	}
+	if wait, ok := x.reserve(now+int64(time.Minute), shapeNew); wait != 0 || !ok {
 		t.Errorf("a minute later: %v, %v", wait, ok)
 	}
 }

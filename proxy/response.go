@@ -231,7 +231,7 @@ func (s *shard) spliceResponse(sp *wire.Splice, m *wire.Message, b *branch) {
 	if r.register && r.hop.to.kind == endCarrier && m.Status/100 == 2 {
 		s.restoreTrunkContacts(sp, m, r)
 	}
-	if r.hop.target < 0 || r.who.kind != partyPhone && r.who.kind != partyTrunk {
+	if r.hop.platform == policy.NoPlatform || r.who.kind != partyPhone && r.who.kind != partyTrunk {
 		return
 	}
 	s.spliceChallenge(sp, m, r, s.in.now)

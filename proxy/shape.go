@@ -19,7 +19,8 @@ type shaper struct {
 
 const (
 	shapeBurst = 100 * time.Millisecond // worth of requests that may go at once
-	shapeWait  = 8 * time.Second        // longest wait: phones give up after 32 s, and the target needs time too
+	shapeWait  = 8 * time.Second        // longest wait of a phone that we know: they give up after 32 s, and the target needs time too
+	shapeNew   = shapeWait / 2          // of one that we do not: who makes up phones keeps none of ours from coming back
 )
 
 func newShaper(perSecond int) *shaper {
@@ -27,12 +28,12 @@ func newShaper(perSecond int) *shaper {
 }
 
 // reserve takes the next place: how long to wait for it. false: it would be too long, and none is taken.
-func (x *shaper) reserve(now int64) (time.Duration, bool) {
+func (x *shaper) reserve(now int64, longest time.Duration) (time.Duration, bool) {
 	for {
 		free := x.free.Load()
 		at := max(free, now-int64(shapeBurst))
 		wait := at - now
-		if wait > int64(shapeWait) {
+		if wait > int64(longest) {
 			return 0, false
 		}
 		if x.free.CompareAndSwap(free, at+x.gap) {
@@ -50,7 +51,13 @@ func (s *shard) turn(now int64, h *hop) (time.Duration, rejection) {
 	if x == nil {
 		return 0, rejection{}
 	}
-	wait, ok := x.reserve(now)
+	longest := shapeNew
+	for i := range h.reg.contacts {
+		if b := s.edge.location.Get(h.reg.contacts[i].id); b != nil && b.Told+lateRefresh > now/1e9 {
+			longest = shapeWait
+		}
+	}
+	wait, ok := x.reserve(now, longest)
 	if !ok {
 		return 0, rejection{code: 503, cause: causeRegisterRate, retryAfter: true}
 	}
