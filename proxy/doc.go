@@ -5,6 +5,7 @@
 //
 //   - A living dialog stays with the parties that its token names, on any edge, after any restart, with the store gone.
 //   - A retransmitted INVITE goes where the first went, with the same branch, also after kill -9.
+//   - A phone is reached by its binding, on the newest flow that any edge knows, whichever platform it registered with.
 //   - What it does not own it forwards byte for byte; what a sender may not say of itself it removes.
 //   - Nothing waits under a shard's lock: no socket, no name, no store.
 //   - Every refusal has a cause: one constant, one metric label (causes.go).
@@ -13,7 +14,9 @@
 // call to the other platform because a target is ill.
 //
 // Where to find things: serve.go is the life of a request, response.go that of a response; route.go finds the next hop,
-// pin.go and seal.go are the tokens, forward.go splices and sends, shard.go explains concurrency once.
+// pin.go and seal.go are the tokens, forward.go splices and sends, shard.go explains concurrency once. Registrations:
+// register.go (what a phone asks), bind.go (what the 2xx says), flow.go (Path), deliver.go and intercept.go (what a platform
+// asks of a phone), credentials.go (whose challenge), keep.go (our own REGISTERs), subscription.go (lamps), doctor.go.
 //
 // # Decisions
 //
@@ -30,6 +33,21 @@
 // its Via and no second pin. What makes it believe the other edge is the token's MAC; the other edge's address (from the
 // roster) only lets it speak for the platform's side.
 //
-// The leaf packages choice, health, limit, config, admin, callrecord and metrics are not in DESIGN.md's table. Each is a
-// table or a file format that knows nothing of SIP routing, and is tested alone.
+// A Contact of ours (reach_back: contact) keeps the phone's parameters but for transport: it says how the platform comes to
+// us, and the phone's would say something else. Its host is the name of `via:` where the edges share one, since the registrar
+// must see one contact whichever edge relayed the refresh.
+//
+// One Path stands for all contacts of a REGISTER: they came by one flow, and the Request-URI says which is meant. A flow
+// that nobody remembers is still reached over UDP by what its Path seals; over a stream it is gone with its connection.
+//
+// A phone counts as reachable until 32 s after it was to come back, however long a platform holds it: callers hear 430, not
+// half a minute of nothing. A final answer to a REGISTER whose transaction a restart has lost is dropped: the phone repeats
+// it, the registrar repeats its answer, and then it is bound. A 2xx that lists no contact at all confirms all that were asked.
+//
+// An answer to a challenge of the last 32 s goes to the platform that gave it, with the reason `challenge`, although the
+// policy may have moved on: only then does a flip between 401 and answer cost nothing.
+//
+// The leaf packages choice, health, limit, config, admin, callrecord, metrics, digest and location are not in DESIGN.md's
+// table. Each is a table or a format that knows nothing of SIP routing, and is tested alone. location/share needs Redis and is
+// handed to the edge as funcs, as its store is.
 package proxy
