@@ -11,6 +11,9 @@ func seeds(f *testing.F) {
 	for _, c := range torture {
 		f.Add(tortureMessage(f, c.name))
 	}
+	for _, c := range ipv6Torture {
+		f.Add(ipv6Message(f, c.name))
+	}
 	f.Add(invite)
 	f.Add(options("Subject: one \t\n two\nRoute: <sip:a>,\n <sip:b>\n"))
 	f.Add(response("Via: SIP/2.0/UDP 192.0.2.1\n"))

@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"bytes"
+	"errors"
 	"net/netip"
 	"unsafe"
 )
@@ -19,11 +21,26 @@ func ParseAddr(host []byte) (netip.Addr, bool) {
 			}
 			// The string lives as long as the call: only a discarded error holds on to it.
 			a, err := netip.ParseAddr(unsafe.String(&host[0], len(host)))
+			if err != nil {
+				a, err = threeColons(host)
+			}
 			return a.Unmap(), err == nil && a.Zone() == ""
 		}
 	}
 	return parseIPv4(host)
 }
+
+// threeColons reads "2001:db8:::192.0.2.1" as if it had two: RFC 3261's grammar, taken from RFC 2373, has a colon too many
+// before an embedded IPv4 address, and RFC 5118 section 4.10 asks to bear with both.
+func threeColons(host []byte) (netip.Addr, error) {
+	before, v4, ok := bytes.Cut(host, []byte(":::"))
+	if _, numeric := parseIPv4(v4); !ok || !numeric {
+		return netip.Addr{}, errHost
+	}
+	return netip.ParseAddr(string(before) + "::" + string(v4))
+}
+
+var errHost = errors.New("no address")
 
 func parseIPv4(b []byte) (netip.Addr, bool) {
 	var a [4]byte
