@@ -15,7 +15,7 @@ func (s *Switch) admit(req *sip.Request, tx sip.ServerTransaction, key string) s
 		return "open"
 	}
 	a, known := s.guard.account(key)
-	trusted := req.Method == sip.REGISTER && s.guard.trusts(req, key)
+	trusted := s.guard.trusts(req, key)
 	if !known {
 		_, domain, _ := strings.Cut(key, "@")
 		a.Realm = s.guard.realms[domain]

@@ -69,6 +69,7 @@ type invitation struct {
 	transport   string    // "UDP", "TCP"
 	callID      string
 	session     string      // SDP session name
+	asserted    bool        // we vouch for from (RFC 3325)
 	wallet      *wallet     // credentials for 401 and 407; nil: they are final
 	known       func(*Call) // called before the INVITE is sent; may be nil
 }
@@ -84,6 +85,9 @@ func (a *agent) invite(ctx context.Context, in invitation) (*Call, error) {
 	req.AppendHeader(contactHeader(a.contact(in.from.User, in.transport)))
 	req.AppendHeader(sip.NewHeader("Allow", "INVITE, ACK, BYE, CANCEL, OPTIONS"))
 	req.AppendHeader(sip.NewHeader("User-Agent", a.ua.Name()))
+	if in.asserted {
+		req.AppendHeader(sip.NewHeader("P-Asserted-Identity", "<"+in.from.String()+">"))
+	}
 	req.AppendHeader(&contentType)
 	req.SetBody(sdp(in.session, a.addr))
 	req.SetTransport(in.transport)

@@ -182,6 +182,28 @@ func TestTrustedAddressNeedsNoCredentials(t *testing.T) {
 	}
 }
 
+func TestWhoIsVouchedForNeedsNoCredentials(t *testing.T) {
+	s := registrarSwitch(t, SwitchOptions{ChallengeCalls: true, TrustedCalls: []netip.Addr{addr("127.0.0.77")}})
+	for _, c := range []struct {
+		from     string
+		asserted bool
+		code     int
+	}{
+		{"127.0.0.77", true, 200}, {"127.0.0.77", false, 407}, {"127.0.0.78", true, 407},
+	} {
+		p, life := deskPhone(t, "alice@acme.example", s, func(o *PhoneOptions) { o.IP = addr(c.from) })
+		to := sip.Uri{Scheme: "sip", User: UserAnswer, Host: "acme.example"}
+		call, err := p.invite(life, invitation{from: p.aor, to: to, target: to, destination: p.proxy, transport: "UDP",
+			callID: newCallID("peer"), session: "peer", asserted: c.asserted})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a, err := call.Answer(soon(t)); err != nil || a.Code != c.code {
+			t.Errorf("from %s, asserted %v: %v %v, want %d", c.from, c.asserted, a, err, c.code)
+		}
+	}
+}
+
 func TestInviteIsChallenged(t *testing.T) {
 	for _, transport := range []string{"udp", "tcp"} {
 		t.Run(transport, func(t *testing.T) {

@@ -65,6 +65,7 @@ func (s *Switch) fork(ctx context.Context, req *sip.Request, tx sip.ServerTransa
 func (s *Switch) toward(b Binding, req *sip.Request) invitation {
 	in := invitation{
 		from: req.From().Address, to: req.To().Address, target: b.uri, callID: newCallID("b2b"), session: s.server,
+		asserted: true, // it is an account that has logged in, or what somebody vouched for
 	}
 	in.routes, in.destination, in.transport = s.way(b)
 	return in

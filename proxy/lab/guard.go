@@ -26,7 +26,7 @@ type Account struct {
 type AuthCounts struct {
 	Challenges     int // 401 and 407 sent
 	Accepted       int // requests with good credentials
-	Trusted        int // REGISTERs taken from a trusted address without credentials
+	Trusted        int // requests taken from a trusted address without credentials
 	Stale          int // good credentials with a nonce of ours that was too old
 	ForeignNonces  int // credentials with a nonce that this switch did not mint
 	WrongPasswords int // a nonce of ours, and a response that does not fit
@@ -44,6 +44,7 @@ type guard struct {
 	age       time.Duration // of a nonce
 	next      bool          // hand out the next nonce with every success
 	trusted   []netip.Addr
+	vouched   []netip.Addr // for calls
 	now       func() time.Time
 
 	challenges, accepted, trust, stale, foreign, wrong, wrongOpaque atomic.Int64
@@ -52,7 +53,7 @@ type guard struct {
 const nonceMAC = 12 // bytes
 
 func newGuard(o SwitchOptions) *guard {
-	g := &guard{opaque: o.Opaque, algorithm: o.Algorithm, age: o.NonceAge, next: o.NextNonce, trusted: o.Trusted, now: o.Now}
+	g := &guard{opaque: o.Opaque, algorithm: o.Algorithm, age: o.NonceAge, next: o.NextNonce, trusted: o.Trusted, vouched: o.TrustedCalls, now: o.Now}
 	rand.Read(g.key[:])
 	if o.Accounts != nil {
 		g.accounts, g.realms = make(map[string]Account, len(o.Accounts)), make(map[string]string)
@@ -139,14 +140,21 @@ func (g *guard) check(req *sip.Request, a Account, header string, code int) verd
 	return v
 }
 
-// trusts says whether a REGISTER is taken without credentials: it comes from a trusted address and asserts the identity of
-// the account (RFC 3325).
+// trusts says whether a REGISTER or an INVITE is taken without credentials: it comes from an address that is trusted with
+// those and asserts the identity of the account (RFC 3325).
 func (g *guard) trusts(req *sip.Request, key string) bool {
+	var who []netip.Addr
+	switch req.Method {
+	case sip.REGISTER:
+		who = g.trusted
+	case sip.INVITE:
+		who = g.vouched
+	}
 	from, err := netip.ParseAddrPort(req.Source())
 	if err != nil {
 		return false
 	}
-	for _, t := range g.trusted {
+	for _, t := range who {
 		if t != from.Addr().Unmap() {
 			continue
 		}

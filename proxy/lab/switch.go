@@ -38,6 +38,7 @@ type SwitchOptions struct {
 	NextNonce      bool          // Authentication-Info with the next nonce in every 2xx
 	Opaque         string        // in challenges; empty: none
 	Trusted        []netip.Addr  // whose REGISTER with P-Asserted-Identity needs no credentials
+	TrustedCalls   []netip.Addr  // whose INVITE with P-Asserted-Identity needs none: edges take that header from everybody but platforms
 
 	MinExpires   time.Duration // less is refused with 423
 	MaxExpires   time.Duration // more is cut; default one hour
