@@ -109,6 +109,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	halt := make(chan struct{})
 	var threads, writers sync.WaitGroup
 	for _, t := range e.threads {
+		t.begin()
 		threads.Go(func() { t.run(halt) })
 	}
 	quit := make(chan struct{})

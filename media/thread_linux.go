@@ -37,7 +37,7 @@ type thread struct {
 
 	mu      sync.Mutex // guards mail, running, dead
 	mail    []func()
-	running bool // run takes the mail; else do runs it itself
+	running bool // run takes the mail, or is about to; else do runs it itself
 	dead    bool // descriptors are closed
 
 	// Owned by run (by whoever holds mu, while it does not run).
@@ -90,13 +90,17 @@ func (t *thread) do(f func()) {
 	}
 }
 
+// begin makes do leave its work to run, which follows.
+func (t *thread) begin() {
+	t.mu.Lock()
+	t.running = true
+	t.mu.Unlock()
+}
+
 // run relays until stop is closed and t.do was called after that.
 func (t *thread) run(stop <-chan struct{}) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	t.mu.Lock()
-	t.running = true
-	t.mu.Unlock()
 	for {
 		n := t.wait()
 		now := t.engine.now()
