@@ -34,13 +34,14 @@ var table = map[string][]string{
 	"proxy/admin":                 {"policy", "proxy/callrecord"},
 	"media":                       nil,
 	"media/sdp":                   nil,
+	"media/relay":                 {"media", "media/sdp"},
 	"media/ng":                    {"media", "media/sdp"},
 	"migration/evidence":          nil,
 	"dashboards":                  nil,
 
 	// L2
 	"proxy": {
-		"policy", "policy/follow", "policy/filestore", "media/ng",
+		"policy", "policy/follow", "policy/filestore", "media", "media/sdp", "media/relay", "media/ng",
 		"proxy/wire", "proxy/transaction", "proxy/transport", "proxy/choice", "proxy/health", "proxy/limit", "proxy/digest", "proxy/location",
 		"proxy/config", "proxy/callrecord", "proxy/metrics", "proxy/admin",
 	},
