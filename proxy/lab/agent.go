@@ -195,13 +195,18 @@ func (a *agent) write(req *sip.Request) error {
 	return a.cli.WriteRequest(req, asIs)
 }
 
-// ask sends a request and waits for its final response.
+// ask sends a request and waits for its final response. The connection of a phone over TCP takes its requests along when it
+// breaks (RFC 3261 section 17.1.4).
 func (a *agent) ask(ctx context.Context, req *sip.Request) (*sip.Response, error) {
 	tx, err := a.start(ctx, req)
 	if err != nil {
 		return nil, err
 	}
 	defer tx.Terminate()
+	var broken <-chan struct{}
+	if req.Transport() == "TCP" {
+		broken = a.broken()
+	}
 	for {
 		select {
 		case res := <-tx.Responses():
@@ -210,11 +215,15 @@ func (a *agent) ask(ctx context.Context, req *sip.Request) (*sip.Response, error
 			}
 		case <-tx.Done():
 			return nil, fmt.Errorf("%s had no final response: %w", req.Method, tx.Err())
+		case <-broken:
+			return nil, fmt.Errorf("%s: %w", req.Method, errBroken)
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}
 	}
 }
+
+var errBroken = errors.New("the connection broke before the final response")
 
 // contact is the URI by which peers reach this agent.
 func (a *agent) contact(user, transport string) sip.Uri {

@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"errors"
+	"net"
 	"net/netip"
 	"sync/atomic"
 	"testing"
@@ -296,5 +297,31 @@ func TestPhoneMissesItsOwnContact(t *testing.T) {
 		if d, listed := p.granted(res, time.Minute); listed != want || want && d != 7*time.Second {
 			t.Errorf("%s: listed %v for %s", value, listed, d)
 		}
+	}
+}
+
+func TestABrokenConnectionTakesItsRequestAlong(t *testing.T) {
+	dying, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dying.Close()
+	p, _ := startPhoneWith(t, PhoneOptions{
+		AOR: "alice@acme.example", Transport: "tcp", Proxy: netip.MustParseAddrPort(dying.Addr().String()),
+	})
+	registered := make(chan error, 1)
+	go func() { registered <- p.Register(soon(t), time.Hour) }()
+	c, err := dying.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Read(make([]byte, 1)); err != nil { // the REGISTER is on its way
+		t.Fatal(err)
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-registered; !errors.Is(err, errBroken) {
+		t.Errorf("error %v, want %v", err, errBroken)
 	}
 }
