@@ -90,11 +90,11 @@ func (a *aim) targeted(leg Leg) *aim {
 		case said.Addr() == a.peer.Addr():
 			a.toRTCP = said // an address of the SDP that NAT made wrong is not used: it may be another customer's
 		}
-	case leg == Outside && private(a.remote.RTP.Addr()):
+	case leg == Outside && !a.remote.ours && private(a.remote.RTP.Addr()):
 		a.why = DropPrivateTarget
 	default:
 		a.to, a.toRTCP = a.remote.RTP, said
-		if leg == Outside && private(said.Addr()) {
+		if leg == Outside && !a.remote.ours && private(said.Addr()) {
 			a.toRTCP = netip.AddrPort{}
 		}
 	}

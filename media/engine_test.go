@@ -4,14 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"net"
 	"net/netip"
 	"os"
-	"runtime"
-	"strconv"
 	"sync"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 )
@@ -26,137 +22,6 @@ func TestMain(m *testing.M) {
 		return
 	}
 	goleak.VerifyTestMain(m)
-}
-
-var loopback = netip.MustParseAddr("127.0.0.1")
-
-// testOptions have ports of their own for every test process that runs beside this one.
-func testOptions() Options {
-	return Options{
-		Outside: loopback, Inside: netip.MustParseAddr("127.0.0.2"), Ports: PortRange{20000, 31999},
-		MediaNets: []netip.Prefix{netip.MustParsePrefix("127.0.2.0/24")},
-	}
-}
-
-// start runs an engine until the test ends.
-func start(t testing.TB, o Options) *Engine {
-	t.Helper()
-	e, err := New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var running sync.WaitGroup
-	running.Go(func() {
-		if err := e.Run(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
-	// Close waits for Run only if Run has begun.
-	for {
-		e.mu.Lock()
-		ran := e.ran
-		e.mu.Unlock()
-		if ran {
-			break
-		}
-		runtime.Gosched()
-	}
-	t.Cleanup(func() {
-		e.Close()
-		running.Wait()
-	})
-	return e
-}
-
-// phone is one end of a call, on a socket of its own.
-type phone struct {
-	t    testing.TB
-	conn *net.UDPConn
-	to   netip.AddrPort
-	ssrc uint32
-	seq  uint16
-}
-
-func newPhone(t testing.TB, ip string, to netip.AddrPort, ssrc uint32) *phone {
-	t.Helper()
-	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(ip), 0)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	return &phone{t: t, conn: conn, to: to, ssrc: ssrc}
-}
-
-func (p *phone) addr() netip.AddrPort { return p.conn.LocalAddr().(*net.UDPAddr).AddrPort() }
-
-// say sends the next packet of the phone's stream and returns it.
-func (p *phone) say() []byte {
-	p.t.Helper()
-	b := p.next()
-	p.send(b)
-	return b
-}
-
-// next makes the next packet of the phone's stream.
-func (p *phone) next() []byte {
-	p.seq++
-	b := speech(0, p.seq, p.ssrc)
-	copy(b[12:], strconv.Itoa(int(p.seq)))
-	return b
-}
-
-func (p *phone) send(b []byte) {
-	p.t.Helper()
-	if _, err := p.conn.WriteToUDPAddrPort(b, p.to); err != nil {
-		p.t.Fatal(err)
-	}
-}
-
-// hears waits for a packet; patience is for a machine that is busy.
-func (p *phone) hears(want []byte) {
-	p.t.Helper()
-	buf := make([]byte, 2048)
-	p.conn.SetReadDeadline(time.Now().Add(20 * time.Second))
-	n, from, err := p.conn.ReadFromUDPAddrPort(buf)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	if !bytes.Equal(buf[:n], want) || from != p.to {
-		p.t.Fatalf("%d bytes from %v, want %d from %v", n, from, len(want), p.to)
-	}
-}
-
-// silent says that nothing has arrived, once what was sent before has surely been handled.
-func (p *phone) silent() {
-	p.t.Helper()
-	p.conn.SetReadDeadline(time.Now().Add(time.Millisecond))
-	buf := make([]byte, 2048)
-	if n, from, err := p.conn.ReadFromUDPAddrPort(buf); err == nil {
-		p.t.Fatalf("%d bytes from %v", n, from)
-	}
-}
-
-func local(s *Session, leg Leg) netip.AddrPort {
-	addr, p, _ := s.Local(leg)
-	return netip.AddrPortFrom(addr, p)
-}
-
-// call opens a session between two phones and lets both know.
-func call(t testing.TB, e *Engine, key string) (*Session, *phone, *phone) {
-	t.Helper()
-	s, err := e.Open(SessionKey{CallID: key}, Families{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	a := newPhone(t, "127.0.1.1", local(s, Outside), 100)
-	b := newPhone(t, "127.0.2.1", local(s, Inside), 200)
-	types := []Payload{{Type: 0}, {101, "telephone-event", 8000}}
-	for leg, p := range []*phone{a, b} {
-		if err := s.SetRemote(Leg(leg), Remote{RTP: p.addr(), Payloads: types}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return s, a, b
 }
 
 func TestCall(t *testing.T) {
@@ -305,4 +170,98 @@ func TestNamesAreThere(t *testing.T) {
 	}
 }
 
-func costChild(string) {}
+// A call that passes us twice: the outside legs of two sessions name each other's ports, one by its advertised address.
+// That the address is private is no obstacle: it is ours.
+func TestHairpin(t *testing.T) {
+	o := testOptions()
+	public := netip.MustParseAddr("198.51.100.1")
+	o.Advertise = map[netip.Addr]netip.Addr{o.Outside: public}
+	e := start(t, o)
+	one, _, b1 := call(t, e, "one")
+	two, _, b2 := call(t, e, "two")
+	if addr, _, _ := one.Local(Outside); addr != public {
+		t.Fatalf("SDP says %v", addr)
+	}
+	if err := one.SetRemote(Outside, Remote{RTP: local(two, Outside)}); err != nil {
+		t.Fatal(err)
+	}
+	if err := two.SetRemote(Outside, Remote{RTP: netip.AddrPortFrom(loopback, local(one, Outside).Port())}); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		b2.hears(b1.say())
+		b1.hears(b2.say())
+	}
+	if err := one.SetRemote(Inside, Remote{RTP: local(one, Inside)}); !errors.Is(err, errRemote) {
+		t.Errorf("a session took its own port: %v", err)
+	}
+}
+
+// What the kernel drops because nobody reads is counted, and so are events that nobody takes.
+func TestLossesAreCounted(t *testing.T) {
+	block, begun := make(chan struct{}), make(chan struct{}, 1)
+	o := testOptions()
+	o.OnEvent = func(Event) {
+		select {
+		case begun <- struct{}{}:
+		default:
+		}
+		<-block
+	}
+	e, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, a, _ := call(t, e, "deaf")
+	for range 2000 {
+		a.say()
+	}
+	n := s.kernelNow()
+	if n == 0 || n >= 2000 {
+		t.Errorf("the kernel dropped %d of 2000 packets", n)
+	}
+	s.Close()
+	if got := s.Stats().Legs[Outside].Kernel; got != n || e.Counters().Kernel != n {
+		t.Errorf("counted %d and %d, the kernel says %d", got, e.Counters().Kernel, n)
+	}
+	var running sync.WaitGroup
+	running.Go(func() { e.Run(t.Context()) })
+	<-begun
+	for range eventsKept + 7 {
+		e.emit(Event{Kind: EventMedia})
+	}
+	if lost := e.Counters().EventsLost; lost != 7 {
+		t.Errorf("%d events lost, want 7", lost)
+	}
+	close(block)
+	e.Close()
+	running.Wait()
+}
+
+// kernelNow asks the kernel itself.
+func (s *Session) kernelNow() (n uint64) {
+	for _, fd := range s.sockets {
+		n += uint64(kernelDrops(fd))
+	}
+	return n
+}
+
+// The first thread is filled before the second gets anything; when all are full the emptiest is next.
+func TestThreadsAreFilledInTurn(t *testing.T) {
+	e := &Engine{threads: []*thread{{}, {}, {}}}
+	for i := range 3*fullThread + 5 {
+		th := e.place()
+		if want := i / fullThread; i < 3*fullThread && th != e.threads[want] {
+			t.Fatalf("session %d is not on thread %d", i, want)
+		}
+		th.load.Add(1)
+	}
+	e.threads[1].load.Add(-10)
+	if e.place() != e.threads[1] {
+		t.Error("the thread with room was not taken")
+	}
+	e.threads[1].load.Add(12)
+	if e.place() != e.threads[2] {
+		t.Error("the emptiest thread was not taken")
+	}
+}

@@ -46,6 +46,8 @@ type Remote struct {
 	Direction  Direction
 	Early      bool // from a provisional response: nobody owes media yet, so its absence is no event
 	Payloads   []Payload
+
+	ours bool // RTP is a port of another session of this engine
 }
 
 const maxPayloads = 128 // as many as there are payload types

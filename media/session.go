@@ -92,7 +92,8 @@ func (s *Session) Local(leg Leg) (addr netip.Addr, rtp, rtcp uint16) {
 }
 
 // SetRemote takes the newest offer or answer of the party behind a leg. It is in force for the next packet. A changed
-// address of media re-opens the leg's latch; an unusable one is refused and what was said before stays.
+// address of media re-opens the leg's latch; an unusable one is refused and what was said before stays. A port of
+// another session of this engine is taken for what it is: the call passes us twice.
 func (s *Session) SetRemote(leg Leg, r Remote) error {
 	if s.closed.Load() {
 		return ErrClosed
@@ -102,9 +103,24 @@ func (s *Session) SetRemote(leg Leg, r Remote) error {
 	if err := r.check(s.legs[leg].addr); err != nil {
 		return err
 	}
+	r.RTP, r.ours = s.engine.owned(r.RTP)
+	r.RTCP, _ = s.engine.owned(r.RTCP)
+	if r.ours && s.isPort(r.RTP) {
+		return fmt.Errorf("%w: %v is the session's own port", errRemote, r.RTP)
+	}
 	r.Payloads = slices.Clone(r.Payloads)
 	s.update(leg, func(a *aim) *aim { return a.pointed(leg, r) })
 	return nil
+}
+
+// isPort says whether an address is one of the session's: its packets would run in circles.
+func (s *Session) isPort(a netip.AddrPort) bool {
+	for leg := range s.legs {
+		if l := &s.legs[leg]; a.Addr() == l.addr && a.Port()&^1 == l.rtpPort {
+			return true
+		}
+	}
+	return false
 }
 
 // Hold takes a new direction of the party behind a leg where nothing else of its SDP changed. No packet is refused for
