@@ -26,10 +26,12 @@ func newLabCmd(a *app) *cobra.Command {
 		Use:   "lab",
 		Short: "Everything on one machine: switches, phones, edges, Redis, and a story of calls that move and come back",
 		Long: `lab starts a legacy switch, a new core, two edges, phones and an embedded Redis on loopback addresses and tells a story
-with them: calls of three tenants, a flip while a call is up, a rollback, a canary, an edge killed in the middle of a call,
-Redis gone while calls go on. Every change of policy in it is a hotcut command, shown as you would type it.
+with them: phones register and watch each other's lamps, a tenant is flipped while a call is up and rolled back, and its
+phones ring on either platform without having registered there; a canary, an edge killed in the middle of a call, Redis gone
+while calls go on. Every change of policy in it is a hotcut command, shown as you would type it.
 
-It ends with exit code 0 if every message went where the policy said, and 1, naming each one that did not, otherwise.`,
+It ends with exit code 0 if every message went where the policy said, every phone rang that should, and none asked its user
+for a password; otherwise with 1, naming each thing that went wrong.`,
 		Args: exact(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.redis != "" {
@@ -83,7 +85,8 @@ func runLab(ctx context.Context, out io.Writer, o labOptions) (err error) {
 
 	s := &labStory{ctx: ctx, world: w, out: out, began: time.Now(), pace: o.pace, hotcut: w.hotcut}
 	if err := s.tell(); err != nil {
-		return fmt.Errorf("the story could not go on: %w", err)
+		s.checkLogins()
+		return fmt.Errorf("the story could not go on: %s: %w%s", s.act, err, s.wrong())
 	}
 	err = s.verdict()
 	if o.stay && ctx.Err() == nil {
@@ -101,7 +104,7 @@ The lab stays until Ctrl-C; its phones go on calling, and what changes is said h
     export HOTCUT_STORE=%s
     alias hotcut='%s --cli-config %s'
 
-    hotcut status                       hotcut edges
+    hotcut status                       hotcut edges                 hotcut registrations acme -w
     hotcut flip cedar --to core         hotcut rollback cedar
     hotcut explain --from carol@cedar.example --to answer@cedar.example
     hotcut history                      hotcut calls
@@ -117,14 +120,22 @@ type labFault struct{ act, what string }
 // verdict says how it went.
 func (s *labStory) verdict() error {
 	s.checkCalls()
+	s.checkLogins()
+	s.checkNAT()
 	took := time.Since(s.began).Round(100 * time.Millisecond)
 	if len(s.faults) == 0 {
-		fmt.Fprintf(s.out, "\n%d calls in %s: every message went where the policy said.\n", len(s.calls), took)
+		fmt.Fprintf(s.out, "\n%d calls in %s: every message went where the policy said, and none of %s asked for a password.\n",
+			len(s.calls), took, plural(len(s.world.phones), "phone"))
 		return nil
 	}
+	return errors.New(plural(len(s.faults), "thing") + " went wrong in the lab:" + s.wrong())
+}
+
+// wrong lists the faults, a line each.
+func (s *labStory) wrong() string {
 	var b strings.Builder
 	for _, f := range s.faults {
 		fmt.Fprintf(&b, "\n  %s: %s", f.act, f.what)
 	}
-	return errors.New(plural(len(s.faults), "thing") + " went wrong in the lab:" + b.String())
+	return b.String()
 }

@@ -16,7 +16,7 @@ import (
 // TestDemo is `make demo`: the whole story with nothing but this program, under a minute, every call where the policy said.
 func TestDemo(t *testing.T) {
 	out := tellStory(t)
-	for _, act := range []string{"acme moves to core", "acme comes back", "birch: some", "is killed", "Redis goes away", "Redis comes back, empty"} {
+	for _, act := range []string{"The phones register", "acme moves to core", "acme comes back", "birch: some", "is killed", "Redis goes away", "Redis comes back, empty"} {
 		if !strings.Contains(out, act) {
 			t.Errorf("the story has no act %q", act)
 		}

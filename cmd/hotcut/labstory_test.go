@@ -16,23 +16,23 @@ import (
 )
 
 // labStage is a story without edges: its one phone calls a switch directly, so that a test decides where calls go.
-func labStage(t *testing.T, goesTo func(legacy, core *lab.Switch) netip.AddrPort) *labStory {
+func labStage(t *testing.T, goesTo func(legacy, core *lab.Switch) netip.AddrPort, accounts ...lab.Account) *labStory {
 	t.Helper()
-	legacy, err := lab.NewSwitch(lab.SwitchOptions{Platform: "legacy", IP: labLegacyIP})
+	legacy, err := lab.NewSwitch(lab.SwitchOptions{Platform: "legacy", IP: labLegacyIP, Accounts: accounts})
 	if err != nil {
 		t.Fatal(err)
 	}
-	core, err := lab.NewSwitch(lab.SwitchOptions{Platform: "core", IP: labCoreIP})
+	core, err := lab.NewSwitch(lab.SwitchOptions{Platform: "core", IP: labCoreIP, Accounts: accounts})
 	if err != nil {
 		t.Fatal(err)
 	}
-	phone, err := lab.NewPhone(lab.PhoneOptions{AOR: "alice@acme.example", Proxy: goesTo(legacy, core)})
+	phone, err := lab.NewPhone(lab.PhoneOptions{AOR: "alice@acme.example", Password: labPassword, Proxy: goesTo(legacy, core)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := &labWorld{
 		legacy: legacy, core: core, running: new(errgroup.Group),
-		phones: map[string]*labPhone{"alice": {Phone: phone, edge: &lab.Edge{Name: "no edge"}, transport: "udp"}},
+		phones: map[string]*labPhone{"alice": {Phone: phone, name: "alice", asks: labOften, edge: &lab.Edge{Name: "no edge"}, transport: "udp"}},
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	w.running.Go(func() error { return legacy.Run(ctx) })

@@ -25,10 +25,9 @@ var (
 	labLegacyIP = netip.MustParseAddr("127.0.1.5")
 	labCoreIP   = netip.MustParseAddr("127.0.2.5")
 	labEdgeIPs  = []netip.Addr{netip.MustParseAddr("127.0.0.11"), netip.MustParseAddr("127.0.0.12")}
+	labOwnIPs   = []netip.Addr{netip.MustParseAddr("127.0.0.21"), netip.MustParseAddr("127.0.0.22")} // of the edges' own requests
+	labNATIP    = netip.MustParseAddr("127.0.0.31")
 )
-
-// labBirchDesks is how many phones the canary tenant has: enough for a share to show.
-const labBirchDesks = 12
 
 // labWorld is everything that the story plays with.
 type labWorld struct {
@@ -41,18 +40,13 @@ type labWorld struct {
 	legacy *lab.Switch
 	core   *lab.Switch
 	edges  []*lab.Edge
-	phones map[string]*labPhone // by user part
+	nat    *lab.NAT
+	phones map[string]*labPhone // by name
+	lamps  []*labLamp
 
 	running *errgroup.Group
 	life    context.Context // of the peers and of every call
 	log     *os.File
-}
-
-// labPhone is a phone and the way it takes.
-type labPhone struct {
-	*lab.Phone
-	edge      *lab.Edge
-	transport string
 }
 
 // newLabWorld makes every part and binds its sockets; nothing runs yet but the embedded Redis.
@@ -79,16 +73,27 @@ func newLabWorld(o labOptions) (_ *labWorld, err error) {
 		}
 		w.store = w.redis.URL()
 	}
-	if w.legacy, err = lab.NewSwitch(lab.SwitchOptions{Platform: "legacy", Server: "lab-legacy", IP: labLegacyIP, Log: log}); err != nil {
-		return nil, err
-	}
-	if w.core, err = lab.NewSwitch(lab.SwitchOptions{Platform: "core", Server: "lab-core", IP: labCoreIP, Log: log}); err != nil {
+	if err = w.makeSwitches(log); err != nil {
 		return nil, err
 	}
 	if err = w.makeEdges(); err != nil {
 		return nil, err
 	}
 	return w, w.makePhones(log)
+}
+
+// makeSwitches makes two platforms with the same accounts, which challenge everything, with nonces that the other does not
+// take. Each believes the other about who calls, since edges let nobody but platforms assert an identity. The legacy one has
+// never heard of Path.
+func (w *labWorld) makeSwitches(log *slog.Logger) (err error) {
+	o := lab.SwitchOptions{Accounts: labAccounts(), ChallengeCalls: true, Trusted: labOwnIPs, TrustedCalls: labEdgeIPs, MaxExpires: labSeldom, Log: log}
+	o.Platform, o.Server, o.IP, o.NoPath = "legacy", "lab-legacy", labLegacyIP, true
+	if w.legacy, err = lab.NewSwitch(o); err != nil {
+		return err
+	}
+	o.Platform, o.Server, o.IP, o.NoPath = "core", "lab-core", labCoreIP, false
+	w.core, err = lab.NewSwitch(o)
+	return err
 }
 
 func (w *labWorld) makeEdges() error {
@@ -100,7 +105,9 @@ func (w *labWorld) makeEdges() error {
 		name := fmt.Sprintf("edge-%d", i+1)
 		e, err := lab.NewEdge(w.binary, lab.EdgeOptions{
 			Name: name, IP: ip, Dir: filepath.Join(w.dir, name), Store: w.store, Keys: keys,
-			Legacy: w.legacy.Addr(), Core: w.core.Addr(),
+			Legacy: w.legacy.Addr(), Core: w.core.Addr(), Own: labOwnIPs[i], Keepalive: labNATIdle / 4,
+			LegacyTarget: lab.TargetOptions{ReachBack: "contact", Keep: "trust", ListsAll: true},
+			CoreTarget:   lab.TargetOptions{ReachBack: "path", Keep: "trust", ListsAll: true},
 		})
 		if err != nil {
 			return err
@@ -123,31 +130,12 @@ func (w *labWorld) writeCLIFile(edges []*lab.Edge) error {
 	return os.WriteFile(w.cliFile, []byte(cli), 0o600)
 }
 
-func (w *labWorld) makePhones(log *slog.Logger) error {
-	add := func(user, domain string, edge int, transport string) error {
-		p, err := lab.NewPhone(lab.PhoneOptions{AOR: user + "@" + domain, Proxy: w.edges[edge].Outside, Transport: transport, Log: log})
-		if err != nil {
-			return err
-		}
-		w.phones[user] = &labPhone{Phone: p, edge: w.edges[edge], transport: transport}
-		return nil
-	}
-	err := errors.Join(
-		add("alice", "acme.example", 0, "udp"), add("anna", "acme.example", 1, "tcp"),
-		add("carol", "cedar.example", 0, "tcp"), add("cyril", "cedar.example", 1, "udp"))
-	for i := range labBirchDesks {
-		err = errors.Join(err, add(labDesk(i), "birch.example", i%2, []string{"udp", "tcp"}[i/2%2]))
-	}
-	return err
-}
-
-func labDesk(i int) string { return fmt.Sprintf("desk%02d", i+1) }
-
 // start lets switches and phones work. Edges start with the story, once there is a policy.
 func (w *labWorld) start(ctx context.Context) {
 	w.life = ctx
 	w.running.Go(func() error { return w.legacy.Run(ctx) })
 	w.running.Go(func() error { return w.core.Run(ctx) })
+	w.running.Go(func() error { return w.nat.Run(ctx) })
 	for _, p := range w.phones {
 		w.running.Go(func() error { return p.Run(ctx) })
 	}
