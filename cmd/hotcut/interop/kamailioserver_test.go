@@ -39,7 +39,7 @@ func startKamailio(t *testing.T, name, config string, defines ...string) *kamail
 	dir := t.TempDir()
 	k := &kamailio{t: t, addr: freeAddr(t), log: filepath.Join(dir, name+".log")}
 	// In the foreground, log to stderr, run directory of its own, little memory.
-	k.args = []string{bin, "-DD", "-E", "-f", file, "-w", dir, "-Y", dir, "-m", "32", "-M", "4", "-l", "udp:" + k.addr, "-l", "tcp:" + k.addr}
+	k.args = []string{bin, "-DD", "-E", "-f", file, "-w", dir, "-Y", dir, "-m", "64", "-M", "8", "-l", "udp:" + k.addr, "-l", "tcp:" + k.addr}
 	for _, d := range defines {
 		k.args = append(k.args, "-A", d)
 	}

@@ -56,6 +56,10 @@ type site struct {
 	legacy, core []string
 	edges        int           // how many
 	probe        time.Duration // between two OPTIONS to a target; 0: the edge's default
+	// More keys of each target of a platform, such as "keep: trust, registerRate: 200".
+	legacyHow, coreHow string
+	own                []string // addresses of the edges' own listeners, by edge; none: they have none
+	secrets            string   // the text of the secrets file; empty: none
 }
 
 // newRig has two edges and one target on each platform.
@@ -65,10 +69,12 @@ func newRig(t *testing.T, legacy, core string) *rig {
 
 func newRigFor(t *testing.T, w site) *rig {
 	r := &rig{t: t, dir: t.TempDir(), redis: redistest.Start(t)}
-	key := r.must("keys", "new")
-	r.write("keys", key)
+	r.write("keys", r.must("keys", "new")+r.must("keys", "new", "--binding"))
+	if w.secrets != "" {
+		r.write("secrets", w.secrets)
+	}
 	for i := range w.edges {
-		r.edges = append(r.edges, r.newEdge(fmt.Sprintf("edge-%d", i+1), w))
+		r.edges = append(r.edges, r.newEdge(i, w))
 	}
 	r.must("init")
 	r.must("tenant", "add", "acme", "--domain", "acme.example", "--yes")
@@ -139,11 +145,14 @@ store: {{.Store}}
 names: [acme.example]
 state: {{.State}}
 keys: {{.Keys}}
-listen:
+{{with .Secrets}}secrets: {{.}}
+{{end}}listen:
   - {name: out, side: outside, transport: udp, address: "{{.Outside}}"}
+  - {name: out-tcp, side: outside, transport: tcp, address: "{{.Outside}}"}
   - {name: in, side: inside, transport: udp, address: "{{.Inside}}"}
   - {name: in-tcp, side: inside, transport: tcp, address: "{{.Inside}}"}
-platforms:
+{{with .Own}}  - {name: own, side: own, transport: udp, address: "{{.}}"}
+{{end}}platforms:
   legacy: {targets: [{{.Legacy}}], sources: [{{.LegacySources}}]}
   core: {targets: [{{.Core}}], sources: [{{.CoreSources}}]}
 admin: {socket: {{.Socket}}, metrics: ""}
@@ -152,23 +161,34 @@ limits: {sourceRate: 10000, sourceBurst: 10000, exemptRate: 10000, exemptBurst: 
 {{end}}`))
 
 // listed writes targets as the edge's configuration has them (l1, l2 or c1, c2), and the sources that they stand for.
-func listed(letter string, targets []string) (list, sources string) {
+func listed(letter string, targets []string, how string) (list, sources string) {
 	var l, s []string
 	for i, to := range targets {
 		addr, _, _ := strings.Cut(to, ";")
-		l = append(l, fmt.Sprintf("{name: %s%d, uri: %q}", letter, i+1, "sip:"+to))
+		more := ""
+		if how != "" {
+			more = ", " + how
+		}
+		l = append(l, fmt.Sprintf("{name: %s%d, uri: %q%s}", letter, i+1, "sip:"+to, more))
 		s = append(s, strconv.Quote(addr))
 	}
 	return strings.Join(l, ", "), strings.Join(s, ", ")
 }
 
-func (r *rig) newEdge(name string, w site) *edge {
+func (r *rig) newEdge(i int, w site) *edge {
+	name := fmt.Sprintf("edge-%d", i+1)
 	e := &edge{r: r, name: name, socket: filepath.Join(r.dir, name+".sock"), outside: freeAddr(r.t), inside: freeAddr(r.t),
 		state: filepath.Join(r.dir, name)}
 	conf := map[string]any{"Name": name, "Store": r.redis.URL(), "State": e.state, "Keys": filepath.Join(r.dir, "keys"),
 		"Outside": e.outside, "Inside": e.inside, "Socket": e.socket, "Probe": w.probe}
-	conf["Legacy"], conf["LegacySources"] = listed("l", w.legacy)
-	conf["Core"], conf["CoreSources"] = listed("c", w.core)
+	conf["Legacy"], conf["LegacySources"] = listed("l", w.legacy, w.legacyHow)
+	conf["Core"], conf["CoreSources"] = listed("c", w.core, w.coreHow)
+	if len(w.own) > 0 {
+		conf["Own"] = w.own[i]
+	}
+	if w.secrets != "" {
+		conf["Secrets"] = filepath.Join(r.dir, "secrets")
+	}
 	var b bytes.Buffer
 	err := edgeConfig.Execute(&b, conf)
 	if err != nil {
@@ -306,113 +326,3 @@ func await(t testing.TB, limit time.Duration, what string, ok func() bool) {
 		}
 	}
 }
-
-// sipp is one SIPp process.
-type sipp struct {
-	addr string
-	log  string
-	errs string
-	cmd  *exec.Cmd
-	done chan error
-}
-
-func startSipp(t *testing.T, dir, name, scenario string, args ...string) *sipp {
-	t.Helper()
-	if _, err := exec.LookPath("sipp"); err != nil {
-		t.Fatal("sipp is not installed: apt-get install sip-tester")
-	}
-	s := &sipp{addr: freeAddr(t), log: filepath.Join(dir, name+".msg"), errs: filepath.Join(dir, name+".err"), done: make(chan error, 1)}
-	_, port, _ := net.SplitHostPort(s.addr)
-	file, err := filepath.Abs(filepath.Join("..", "..", "..", "testdata", "sipp", scenario))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.cmd = exec.Command("sipp", append(args, "-sf", file, "-i", home, "-p", port, "-nostdin", "-buff_size", "4000000",
-		"-trace_shortmsg", "-shortmessage_file", s.log, "-trace_err", "-error_file", s.errs)...)
-	s.cmd.Dir = dir
-	if err := s.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go func() { s.done <- s.cmd.Wait() }()
-	t.Cleanup(func() {
-		s.cmd.Process.Kill()
-		if errs, _ := os.ReadFile(s.errs); t.Failed() {
-			n := 0
-			for part := range strings.SplitSeq(string(errs), "\n'") {
-				if strings.Contains(part, "Aborting call") && !strings.Contains(part, "probe-") && n < 3 {
-					n++
-					t.Logf("sipp %s said: %s", name, part)
-				}
-			}
-		}
-	})
-	return s
-}
-
-// wait returns SIPp's exit code: 0 when every call succeeded.
-func (s *sipp) wait(t *testing.T, limit time.Duration) int {
-	t.Helper()
-	select {
-	case err := <-s.done:
-		if exit, ok := err.(*exec.ExitError); ok {
-			return exit.ExitCode()
-		}
-		return 0
-	case <-time.After(limit):
-		t.Fatalf("sipp did not end in %s", limit)
-		return -1
-	}
-}
-
-// trace is what a SIPp saw of one call.
-type trace struct {
-	id     string
-	invite time.Time // first INVITE
-	final  time.Time // first final response to it
-	bye    time.Time
-	byeOK  bool
-	other  []string
-}
-
-// traces reads SIPp's short message log: date, time, epoch, S or R, Call-ID, CSeq, first line.
-func (s *sipp) traces(t *testing.T) map[string]*trace {
-	t.Helper()
-	b, err := os.ReadFile(s.log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := map[string]*trace{}
-	for line := range strings.Lines(string(b)) {
-		f := strings.Split(strings.TrimSpace(line), "\t")
-		if len(f) < 7 || strings.HasPrefix(f[4], "probe-") { // the edges' own OPTIONS
-			continue
-		}
-		epoch, err := strconv.ParseFloat(f[2], 64)
-		if err != nil {
-			continue
-		}
-		at := time.UnixMicro(int64(epoch * 1e6))
-		x := m[f[4]]
-		if x == nil {
-			x = &trace{id: f[4]}
-			m[f[4]] = x
-		}
-		switch {
-		case strings.HasPrefix(f[6], "INVITE ") && x.invite.IsZero():
-			x.invite = at
-		case strings.HasPrefix(f[6], "BYE ") && x.bye.IsZero():
-			x.bye = at
-		case strings.HasPrefix(f[6], "SIP/2.0 ") && f[6][8] >= '2' && strings.HasSuffix(f[5], "INVITE") && x.final.IsZero():
-			x.final = at
-			if f[6][8] != '2' {
-				x.other = append(x.other, f[6])
-			}
-		case strings.HasPrefix(f[6], "SIP/2.0 200") && strings.HasSuffix(f[5], "BYE"):
-			x.byeOK = true
-		}
-	}
-	return m
-}
-
-// patient callees go on when an INVITE is repeated after their 200: see uas.xml.
-var patient = []string{"-default_behaviors", "all,-abortunexp"}

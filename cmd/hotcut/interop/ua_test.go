@@ -3,6 +3,7 @@
 package interop
 
 import (
+	"bufio"
 	"fmt"
 	"net"
 	"strconv"
@@ -21,6 +22,8 @@ type ua struct {
 	addr string
 	conn net.PacketConn
 	in   chan *message
+	// In place of conn: the one connection that it has. See newStreamDevice.
+	stream net.Conn
 
 	mu    sync.Mutex // guards what follows
 	heard []*message
@@ -57,24 +60,58 @@ func (u *ua) listen() {
 		if err != nil {
 			return
 		}
-		m := readMessage(string(buf[:n]), from.String())
-		u.mu.Lock()
-		u.heard = append(u.heard, m)
-		u.wire = append(u.wire, fmt.Sprintf("%s <<< %s\n%s", time.Now().Format("05.000"), from, m.raw))
-		answer := u.auto[m.method()+" "+m.get("Call-ID")] || u.auto[m.method()+" "]
-		u.mu.Unlock()
-		if answer {
-			u.answer(m, 200, "OK", "", "")
+		u.hear(string(buf[:n]), from.String())
+	}
+}
+
+// listenStream reads what has no body, and keepalives between messages.
+func (u *ua) listenStream(c net.Conn) {
+	in := bufio.NewReader(c)
+	var b strings.Builder
+	for {
+		line, err := in.ReadString('\n')
+		if err != nil {
+			return
 		}
-		select {
-		case u.in <- m:
-		default: // the test has long stopped to listen
+		if b.Len() == 0 && line == "\r\n" {
+			continue
 		}
+		b.WriteString(line)
+		if line == "\r\n" {
+			u.hear(b.String(), c.RemoteAddr().String())
+			b.Reset()
+		}
+	}
+}
+
+// hear keeps a message, answers it if it was told to, and hands it to who waits for one.
+func (u *ua) hear(raw, from string) {
+	m := readMessage(raw, from)
+	u.mu.Lock()
+	u.heard = append(u.heard, m)
+	u.wire = append(u.wire, fmt.Sprintf("%s <<< %s\n%s", time.Now().Format("05.000"), from, m.raw))
+	answer := u.auto[m.method()+" "+m.get("Call-ID")] || u.auto[m.method()+" "]
+	u.mu.Unlock()
+	if answer {
+		u.answer(m, 200, "OK", "", "")
+	}
+	select {
+	case u.in <- m:
+	default: // the test has long stopped to listen
 	}
 }
 
 func (u *ua) send(to, raw string) {
 	u.t.Helper()
+	if u.stream != nil {
+		u.mu.Lock()
+		u.wire = append(u.wire, fmt.Sprintf("%s >>> %s\n%s", time.Now().Format("05.000"), u.stream.RemoteAddr(), raw))
+		u.mu.Unlock()
+		if _, err := u.stream.Write([]byte(raw)); err != nil {
+			u.t.Errorf("%s sends: %v", u.name, err)
+		}
+		return
+	}
 	addr, err := net.ResolveUDPAddr("udp", to)
 	if err != nil {
 		u.t.Errorf("%s sends: %v", u.name, err)
