@@ -10,10 +10,9 @@ import (
 
 // rejection is a request that goes no further: what its sender is told (0: nothing) and what we count.
 type rejection struct {
-	code        int
-	cause       cause
-	retryAfter  bool
-	unsupported []byte
+	code       int
+	cause      cause
+	retryAfter bool
 }
 
 // reject answers without state: a repetition is refused again, and the ACK of it matches nothing and is dropped.
@@ -29,15 +28,24 @@ func (s *shard) reject(a *arrival, rej rejection, out *transport.Out) {
 		extra = strconv.AppendUint(append(extra, "Retry-After: "...), 5+stableHash(a.m.CallID.Of(a.m.Raw))%10, 10)
 		extra = append(extra, '\r', '\n')
 	}
-	if len(rej.unsupported) > 0 {
-		extra = append(append(append(extra, "Unsupported: "...), rej.unsupported...), '\r', '\n')
+	if rej.code == 420 {
+		extra = a.m.AppendUnsupported(extra) // all of them: RFC 3261 section 16.3 item 5
 	}
 	s.scratch[0] = extra
-	resp := a.m.AppendResponse(out.Begin(), rej.code, phrase(rej.code), s.toTag(a.key), extra)
-	if rej.retryAfter && a.tooBig(resp) { // better a short refusal than none
-		resp = a.m.AppendResponse(out.Begin(), rej.code, "", s.toTag(a.key), nil)
+	s.edge.sendOwn(a, s.refusal(a, rej.code, extra, out), out)
+}
+
+// refusal is an answer of ours, without its phrase and what is only advice if it would be too long: better a short refusal
+// than none.
+func (s *shard) refusal(a *arrival, code int, extra []byte, out *transport.Out) []byte {
+	resp := a.m.AppendResponse(out.Begin(), code, phrase(code), s.toTag(a.key), extra)
+	if a.tooBig(resp) {
+		if code != 420 {
+			extra = nil
+		}
+		resp = a.m.AppendResponse(out.Begin(), code, "", s.toTag(a.key), extra)
 	}
-	s.edge.sendOwn(a, resp, out)
+	return resp
 }
 
 // tooBig: an answer of ours to an address that anybody may have written there is no longer than what came from it.
@@ -100,8 +108,7 @@ func (e *Edge) refuse(now int64, from transport.Peer, m *wire.Message, fault wir
 	a.answersTo()
 	m.Stamped(from.Addr, a.who.forceRport())
 	a.name(s)
-	resp := m.AppendResponse(out.Begin(), fault.Code(), phrase(fault.Code()), s.toTag(a.key), nil)
-	e.sendOwn(a, resp, out)
+	e.sendOwn(a, s.refusal(a, fault.Code(), nil, out), out)
 }
 
 // broken is told of a stream that can no longer be framed: what stands there is answered if it can be, never forwarded.

@@ -88,8 +88,8 @@ func (s *shard) admit(a *arrival) rejection {
 		s.edge.count.faults.Add(int(f), 1)
 		return rejection{code: f.Code(), cause: causeScan}
 	}
-	for e := range m.Elems(wire.HProxyRequire) {
-		return rejection{code: 420, cause: causeBadExtension, unsupported: e.Whole.Of(m.Raw)}
+	if f := m.ProxyRequire(); f != wire.FaultNone {
+		return rejection{code: f.Code(), cause: causeBadExtension}
 	}
 	if !s.edge.allow(a) {
 		return rejection{code: 503, cause: causeSourceLimit, retryAfter: true}

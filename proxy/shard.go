@@ -87,8 +87,17 @@ func (e *Edge) message(now int64, from transport.Peer, raw []byte, out *transpor
 		e.refuse(now, from, m, fault, out)
 		return
 	}
-	if !m.Request && (e.probes.answer(now, from, m) || e.own.answer(now, from, m, out)) {
-		return
+	if m.Trailing > 0 {
+		e.drop(causeTrailing)
+	}
+	if !m.Request {
+		if fault := m.Check(); fault != wire.FaultNone {
+			e.refuse(now, from, m, fault, out)
+			return
+		}
+		if e.probes.answer(now, from, m) || e.own.answer(now, from, m, out) {
+			return
+		}
 	}
 	h := e.callHash(m.CallID.Of(raw))
 	s := e.shardOf(h)
