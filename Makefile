@@ -38,7 +38,11 @@ fuzz: ## every fuzz target for FUZZTIME (default 1m)
 	done
 
 .PHONY: bench
-bench: ## every benchmark, or BENCH=REGEXP
+bench: peers ## Hotcut beside Kamailio and a blind forwarder, in alternating rounds: the table that README quotes (20 minutes)
+	go test -tags bench -count 1 -timeout 90m -v ./cmd/hotcut/bench
+
+.PHONY: micro
+micro: ## every micro-benchmark, or BENCH=REGEXP
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
 .PHONY: lint
@@ -47,6 +51,7 @@ lint: ## gofmt, go vet, staticcheck, govulncheck
 	  if [ -n "$$unformatted" ]; then echo "not formatted (gofmt -w FILE):"; echo "$$unformatted"; exit 1; fi
 	go vet ./...
 	go vet -tags interop ./...
+	go vet -tags bench ./...
 	go tool staticcheck -tags interop ./...
 	@.ci/vulncheck
 
