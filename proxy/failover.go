@@ -98,10 +98,7 @@ func (s *shard) branchFailed(now int64, b *branch, why cause, out *transport.Out
 	if s.nextTarget(now, r, b, why, out) {
 		return
 	}
-	if r.bestResp != nil { // a peer's answer outranks our own
-		code, resp := r.best, r.bestResp
-		r.bestResp = nil
-		s.up(now, r, code, append(out.Begin(), resp...), out)
+	if s.upKept(now, r, out) { // a peer's answer outranks our own
 		return
 	}
 	switch {
@@ -118,13 +115,6 @@ func (s *shard) branchFailed(now int64, b *branch, why cause, out *transport.Out
 	default: // RFC 4320: no 408 to a non-INVITE, it would come too late to be of use
 		r.final, r.raw = true, nil
 		s.finalSent(now, r, 408)
-	}
-}
-
-// keepBest remembers the refusal of a target that we gave up, should no other answer come.
-func (s *shard) keepBest(r *request, b *branch, m *wire.Message) {
-	if r.best == 0 {
-		r.best, r.bestResp = upstreamCode(m.Status), s.popVia(nil, m, b.upstream())
 	}
 }
 
@@ -165,6 +155,9 @@ func (s *shard) afterEnd(now int64, b *branch, m *wire.Message, out *transport.O
 		s.cancelOthers(now, b.req, b, out)
 		s.up(now, b.req, m.Status, s.popVia(out.Begin(), m, b.upstream()), out)
 	default:
+		if !b.req.final {
+			s.keep(b.req, b, m)
+		}
 		s.hopAck(b, m, out)
 	}
 }

@@ -33,13 +33,12 @@ type request struct {
 	raw      []byte         // as it came: for another target and for answers of our own; nil once final
 	last     []byte         // last response sent upstream
 
-	topo     *topology // that hop's indexes are of
-	hop      hop
-	tried    uint64 // targets of hop.pool already used, a bit each
-	current  *branch
-	open     int    // branches without a final response
-	best     int    // best final of a branch that we gave up, 0: none
-	bestResp []byte // ready to go upstream
+	topo    *topology // that hop's indexes are of
+	hop     hop
+	tried   uint64 // targets of hop.pool already used, a bit each
+	current *branch
+	open    int          // branches without a final response
+	kept    *keptAnswers // refusals of the targets that were given up; nil: none
 
 	began     int64  // unix ns
 	rang      bool   // a 18x went upstream
@@ -73,6 +72,7 @@ type branch struct {
 	rang      bool // a 1xx above 100 came: it is no longer for another target
 	want      bool // CANCEL is to be sent with the first 1xx
 	given     bool // abandoned for another target: CANCEL on its first 1xx, its 2xx still goes up
+	said      bool // its refusal is among those kept
 	over      bool // its machine has ended; kept for what may still come
 }
 

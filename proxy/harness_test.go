@@ -321,7 +321,7 @@ func answerTo(m message, status, extra, contact string) string {
 	for _, n := range []string{"Via", "Record-Route", "From", "To", "Call-ID", "CSeq"} {
 		for _, v := range m.headers(n) {
 			if n == "To" && !strings.Contains(v, "tag=") && !strings.HasPrefix(status, "100") {
-				v += ";tag=callee" + contact[10:15]
+				v += fmt.Sprintf(";tag=callee%d", hash32(contact))
 			}
 			fmt.Fprintf(&b, "%s: %s\n", n, v)
 		}

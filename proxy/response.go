@@ -136,8 +136,7 @@ func (s *shard) stepClient(now int64, b *branch, ev transaction.Event, m *wire.M
 	}
 }
 
-// pass hands a response up: 1xx at once, every 2xx, the best final (RFC 3261 section 16.7; one target at a time, so
-// the best is the newest unless a better one of a target that we gave up is kept).
+// pass hands a response up: 1xx at once, every 2xx, the best final (best.go).
 func (s *shard) pass(now int64, b *branch, m *wire.Message, out *transport.Out) {
 	r := b.req
 	status := m.Status
@@ -159,7 +158,11 @@ func (s *shard) pass(now int64, b *branch, m *wire.Message, out *transport.Out) 
 		}
 	default:
 		r.open--
-		if b.given || r.final {
+		if r.final {
+			return
+		}
+		if b.given { // it was silent for too long, but what it says may be the best in the end
+			s.keep(r, b, m)
 			return
 		}
 		if r.record != nil {
@@ -174,19 +177,13 @@ func (s *shard) pass(now int64, b *branch, m *wire.Message, out *transport.Out) 
 			s.targetBusy(now, b, m)
 		}
 		if retryable(status) && s.nextTarget(now, r, b, causeNone, out) {
-			s.keepBest(r, b, m)
+			s.keep(r, b, m)
 			return
 		}
+		s.conclude(now, r, b, m, out)
+		return
 	}
-	s.up(now, r, upstreamCode(status), s.popVia(out.Begin(), m, b.upstream()), out)
-}
-
-// upstreamCode: a target's 503 speaks of that target, not of us (RFC 3261 section 16.7 item 6).
-func upstreamCode(status int) int {
-	if status == 503 {
-		return 500
-	}
-	return status
+	s.up(now, r, status, s.popVia(out.Begin(), m, b.upstream()), out)
 }
 
 // passage is between whom a response passes.
@@ -219,7 +216,7 @@ func (s *shard) popVia(dst []byte, m *wire.Message, p passage) []byte {
 		s.spliceResponse(sp, m, p.branch)
 	}
 	if m.Status == 503 {
-		sp.Replace(m.StartLine, []byte("SIP/2.0 500 Server Internal Error\r\n"))
+		sp.Replace(m.StartLine, []byte(line500))
 	}
 	return sp.AppendTo(dst)
 }

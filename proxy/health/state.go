@@ -20,3 +20,16 @@ func (t *Table) Snapshot() []State {
 	}
 	return states
 }
+
+// AllOut says that there is no target but such as fail or asked for a rest: whatever comes next would be refused too. It
+// takes the lock: it is for refusals, not for the hot path.
+func (t *Table) AllOut() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i := range t.targets {
+		if x := &t.targets[i]; !x.failing && x.busyUntil == 0 {
+			return false
+		}
+	}
+	return len(t.targets) > 0
+}
