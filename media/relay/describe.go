@@ -54,7 +54,7 @@ const (
 	outcomes
 )
 
-var outcomeNames = [...]string{"anchored", "passed", "refused", "no-ports", "no-family"}
+var outcomeNames = [...]string{"anchored", "passed", "refused", "no_ports", "no_family"}
 
 // String is the metric label.
 func (o Outcome) String() string { return outcomeNames[o] }
@@ -63,7 +63,7 @@ func (o Outcome) String() string { return outcomeNames[o] }
 type Verdict struct {
 	Outcome Outcome
 	Fault   sdp.Fault // of Refused, and of Passed where a refusal was passed; FaultNone: Reason alone says why
-	Reason  string    // in a word: the fault's label, "own-address", "media-loop"; empty when nothing is wrong
+	Reason  string    // in a word: the fault's label, "own_address", "media_loop"; empty when nothing is wrong
 }
 
 // Warning is the value of the Warning header that goes with a 488 (RFC 3261 section 20.43); agent is the host that we are

@@ -33,10 +33,12 @@ type dialog struct {
 type offer struct {
 	number   int
 	voice    *voice
-	now      [2]*voice
+	was      *voice // the party's before it
 	lines    lineMap
-	opened   [len(lineMap{})]bool
 	response bool // it came in a response, so that a request answers it
+
+	answered bool   // by an 18x
+	otherWas *voice // the other party's before that answer
 }
 
 const maxEarly = 16 // early dialogs whose descriptions are remembered
@@ -69,6 +71,9 @@ func (g *dialog) note(v *voice, d *Description, p *placing) {
 		if g.held[other] != nil {
 			g.now[other], g.held[other] = g.held[other], nil
 		}
+		if !asked.answered {
+			asked.answered, asked.otherWas = true, g.now[from]
+		}
 		g.now[from] = v
 		if d.Stage != Early {
 			g.offers[other] = nil
@@ -76,7 +81,7 @@ func (g *dialog) note(v *voice, d *Description, p *placing) {
 		return
 	}
 	g.made++
-	g.offers[from] = &offer{g.made, v, g.now, p.before, p.opened, d.Stage.response()}
+	g.offers[from] = &offer{number: g.made, voice: v, was: g.now[from], lines: p.before, response: d.Stage.response()}
 	if g.changesKind(g.now[from], v) {
 		g.held[from] = v
 	} else {
@@ -163,14 +168,29 @@ func (g *dialog) withdraw(from int) bool {
 	}
 	o := g.offers[last]
 	g.offers[last], g.held[last] = nil, nil
-	g.now[last] = o.now[last]
-	if g.offers[last^1] == nil { // else the other party has made an offer since, which stands
-		g.now[last^1] = o.now[last^1]
-		g.lines = o.lines
-		g.closeSlots(func(i int) bool { return o.opened[i] })
+	g.now[last] = o.was
+	if o.answered {
+		g.now[last^1] = o.otherWas
 	}
+	if g.offers[last^1] == nil { // else the other party has made an offer since, which stands on these lines
+		g.lines = o.lines
+	}
+	g.closeSlots(func(i int) bool { return !g.spokenOf(i) })
 	g.aim()
 	return true
+}
+
+// spokenOf: a slot is in something that a party has said and that may count.
+func (g *dialog) spokenOf(i int) bool {
+	for leg := range g.now {
+		if v := g.now[leg]; v != nil && v.slots[i] != nil {
+			return true
+		}
+		if o := g.offers[leg]; o != nil && o.voice.slots[i] != nil {
+			return true
+		}
+	}
+	return g.slots[i].told[0] && g.slots[i].told[1] // it was in use once: its ports are the dialog's for good
 }
 
 // aim tells the sessions what is in force.
@@ -238,6 +258,11 @@ func (g *dialog) closeSlots(which func(int) bool) {
 			g.relay.disclaim(s.session)
 			s.session.Close()
 			g.slots[i] = nil
+			for line, at := range g.lines {
+				if at == int8(i) {
+					g.lines[line] = unplaced
+				}
+			}
 		}
 	}
 }

@@ -53,11 +53,11 @@ func (g *dialog) misnames(v *voice, d *Description) string {
 			case !a.IsValid() || !e.Here(a.Addr()) || e.Owns(a):
 			case d.From == media.Inside && !e.Ranges(a.Port()): // the platform lives here too
 			default:
-				return "own-address"
+				return "own_address"
 			}
 		}
 		if g.relay.circles(g.slots[i].session, l.rtp) {
-			return "media-loop"
+			return "media_loop"
 		}
 	}
 	return ""
