@@ -10,7 +10,7 @@ import (
 // newRelay starts an engine on loopback addresses; both sides have both families if the machine does.
 func newRelay(t testing.TB, o media.Options) *Relay {
 	t.Helper()
-	o.Outside, o.Inside = netip.MustParseAddr("127.0.0.2"), netip.MustParseAddr("127.0.0.3")
+	o.Outside, o.Inside = loopback(2), loopback(3)
 	e, err := media.New(o)
 	if err != nil {
 		t.Fatal(err)
@@ -20,6 +20,8 @@ func newRelay(t testing.TB, o media.Options) *Relay {
 	t.Cleanup(func() { e.Close(); <-done })
 	return New(Options{Engine: e})
 }
+
+func loopback(n byte) netip.Addr { return netip.AddrFrom4([4]byte{127, 0, 0, n}) }
 
 const simple = "v=0\r\no=alice 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"
 
