@@ -43,8 +43,8 @@ func (s *sealer) openFlow(p *pin, user []byte) bool {
 	if !ok || len(user)-idLen-1 > tokenCode.EncodedLen(len(s.raw)) {
 		return false
 	}
-	n, err := tokenCode.Decode(s.raw[:], user[idLen+1:])
-	if err != nil || n < macSize+8 {
+	n, ok := decodeToken(s.raw[:], user[idLen+1:])
+	if !ok || n < macSize+8 {
 		return false
 	}
 	fields, mac := s.raw[:n-macSize], s.raw[n-macSize:n]

@@ -84,7 +84,7 @@ var home = fmt.Sprintf("127.%d.%d.1", 32+os.Getpid()>>8&127, os.Getpid()&255)
 var nextPort atomic.Int32
 
 // freePort is a port of home that nobody in this process has had yet, by UDP and TCP.
-func freePort(t *testing.T) string {
+func freePort(t testing.TB) string {
 	for range 1000 {
 		port := strconv.Itoa(10000 + int(nextPort.Add(1)))
 		u, err := net.ListenPacket("udp", home+":"+port)

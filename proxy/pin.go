@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/binary"
 	"net/netip"
@@ -62,6 +63,15 @@ const (
 
 // Every character of it is allowed unescaped in a SIP user part. Strict: one token has one spelling.
 var tokenCode = base64.RawURLEncoding.Strict()
+
+// decodeToken reads what tokenCode wrote. The package base64 passes over line ends; a token has none.
+func decodeToken(dst, token []byte) (n int, ok bool) {
+	if bytes.ContainsAny(token, "\r\n") {
+		return 0, false
+	}
+	n, err := tokenCode.Decode(dst, token)
+	return n, err == nil
+}
 
 // appendFields writes the pin's fields; what follows them in a token is the MAC.
 func (p *pin) appendFields(b []byte, key uint16) []byte {

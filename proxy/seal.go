@@ -83,8 +83,8 @@ func (s *sealer) open(p *pin, token, callID, fromTag, toTag []byte) (towardsB, o
 	if len(token) > tokenCode.EncodedLen(len(s.raw)) {
 		return false, false
 	}
-	n, err := tokenCode.Decode(s.raw[:], token)
-	if err != nil || n < macSize+12 {
+	n, ok := decodeToken(s.raw[:], token)
+	if !ok || n < macSize+12 {
 		return false, false
 	}
 	fields, mac := s.raw[:n-macSize], s.raw[n-macSize:n]
