@@ -36,6 +36,7 @@ var table = map[string][]string{
 	"media/sdp":                   nil,
 	"media/relay":                 {"media", "media/sdp"},
 	"media/ng":                    {"media", "media/sdp"},
+	"media/node":                  {"media", "media/sdp", "media/relay", "media/ng"},
 	"migration/evidence":          nil,
 	"dashboards":                  nil,
 

@@ -21,12 +21,22 @@ const (
 
 func (s Stage) response() bool { return s == Early || s == Final || s == Reply }
 
+// Role is what a description is to the other party's.
+type Role uint8
+
+const (
+	AsSpoken Role = iota // who spoke last says
+	AsOffer
+	AsAnswer
+)
+
 // Description is what a party said of itself, and how to take it. The zero values of the last ones ask for nothing.
 type Description struct {
 	SDP         []byte // the body; may be empty in a Final. Borrowed
 	ContentType []byte // of the body; empty: application/sdp
 	From        media.Leg
 	Stage       Stage
+	Role        Role       // where the caller knows better
 	Tag         string     // the To tag, for all that the called party says, early or later; "" for the calling party
 	Signalling  netip.Addr // where the message came from; not valid: unknown
 

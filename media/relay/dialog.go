@@ -48,6 +48,9 @@ func (g *dialog) note(v *voice, d *Description, p *placing) {
 	from, other := d.From, d.From^1
 	asked := g.offers[other]
 	answers := asked != nil && (d.Stage.response() || asked.response)
+	if d.Role != AsSpoken {
+		answers = d.Role == AsAnswer
+	}
 	same := g.said(v, from)
 	v.answer = answers || same != nil && same.answer
 	if same != nil && same.early == v.early && (g.settled || d.Stage != Final) {
@@ -71,7 +74,7 @@ func (g *dialog) note(v *voice, d *Description, p *placing) {
 		if g.held[other] != nil {
 			g.now[other], g.held[other] = g.held[other], nil
 		}
-		if !asked.answered {
+		if asked != nil && !asked.answered {
 			asked.answered, asked.otherWas = true, g.now[from]
 		}
 		g.now[from] = v
