@@ -54,9 +54,6 @@ func (t *Tenant) check() []Fault {
 		}
 	}
 	t.Media.check(f)
-	if t.CrossFailover {
-		f.add("crossFailover", "true", "is not in this build: no edge takes a refused call to the other platform", "leave it out")
-	}
 	return f.list
 }
 

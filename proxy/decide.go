@@ -49,6 +49,9 @@ func (a *arrival) party(uri []byte, user, host []byte) (string, string, bool) {
 	if wire.EqualFold(scheme, "tel") {
 		return view(name), "", true
 	}
+	if wire.EqualFold(scheme, "urn") { // a service, such as urn:service:sos (RFC 5031)
+		return view(uri), "", false
+	}
 	h := u.Host.Of(uri)
 	for _, c := range h {
 		if c >= 'A' && c <= 'Z' {

@@ -140,6 +140,7 @@ func (s *shard) answered(now int64, r *request, b *branch, m *wire.Message) {
 		return
 	}
 	s.edge.ring.Mark(r.key, true, true)
+	r.servedBy(b)
 	if r.record != nil && r.record.Answer == 0 {
 		r.record.Answer, r.record.Code = now/1e6, m.Status
 		s.edge.records.Put(clone(r.record))

@@ -74,8 +74,9 @@ type Edge struct {
 	started     time.Time
 	limits      wire.Limits
 	timers      transaction.Timers
-	maxRequests int // per shard
-	maxDialogs  int // per shard
+	sosTimers   transaction.Timers // of an emergency call's targets but the last
+	maxRequests int                // per shard
+	maxDialogs  int                // per shard
 	transport   *transport.Transport
 	follower    *follow.Follower
 	ring        *choice.Ring
@@ -266,6 +267,8 @@ func (e *Edge) setLimits() {
 	l := &c.Limits
 	e.limits = wire.Limits{Message: l.Message, HeaderBytes: l.HeaderSection, Headers: l.Headers, CallID: l.CallID, Branch: l.Branch, Tag: l.Tag, URI: l.URI}
 	e.timers = transactionTimers(c)
+	e.sosTimers = e.timers
+	e.sosTimers.B = min(emergencyWait, e.timers.B)
 	e.maxRequests = max(l.Transactions/shards*2, 16) // hashing is uneven: twice the even share
 	e.maxDialogs = max(l.Dialogs/shards*2, 16)
 	e.sources = limit.NewSources(limit.SourcesConfig{Entries: l.Sources, Rate: float64(l.SourceRate), Burst: float64(l.SourceBurst),

@@ -11,16 +11,17 @@ import (
 func retryable(status int) bool { return status == 503 || status == 500 }
 
 // maySwitch tells whether r may go to another target of the same platform. By silence only where a repeated request
-// does no harm; never in a dialog, unless the pool shares dialogs; never after CANCEL.
-func (r *request) maySwitch(silence bool, method []byte) bool {
-	h := &r.hop
-	if r.cancelled || r.final || r.raw == nil || h.target < 0 || len(h.pool) < 2 {
+// does no harm; never in a dialog, unless the pool shares dialogs; never after CANCEL. why is causeNone for an explicit
+// refusal. For the other platform see across.go.
+func (r *request) maySwitch(why cause, method []byte) bool {
+	h, silence := &r.hop, why == causeTimeout
+	if r.cancelled || r.final || r.raw == nil || h.target < 0 || r.triedAll() && !r.mayCross(why) {
 		return false
 	}
 	if h.inDialog && !r.sharedDialogs() {
 		return false
 	}
-	if r.invite && r.current != nil && r.current.rang {
+	if r.invite && r.current != nil && r.current.rang && !h.emergency {
 		return false // somebody's telephone rang: the answer is the callee's, not the target's
 	}
 	switch string(method) {
@@ -36,8 +37,9 @@ func (r *request) maySwitch(silence bool, method []byte) bool {
 
 func (r *request) sharedDialogs() bool { return len(r.hop.pool) > 1 && r.hop.inDialog }
 
-// nextTarget gives up b and tries the next target of its pool. cause is why (causeNone: an explicit refusal).
-func (s *shard) nextTarget(now int64, r *request, b *branch, why cause, out *transport.Out) bool {
+// nextTarget gives up b and tries the next target: of its pool, then, where that is allowed, of the other platform. why is
+// causeNone for an explicit refusal, whose status it is.
+func (s *shard) nextTarget(now int64, r *request, b *branch, status int, why cause, out *transport.Out) bool {
 	if r.raw == nil {
 		return false
 	}
@@ -45,13 +47,19 @@ func (s *shard) nextTarget(now int64, r *request, b *branch, why cause, out *tra
 	if m.Scan(r.raw, &s.edge.limits) != wire.FaultNone {
 		return false
 	}
-	if !r.maySwitch(why == causeTimeout, m.Method.Of(m.Raw)) || (b.ringing && why == causeTimeout) {
+	if !r.maySwitch(why, m.Method.Of(m.Raw)) || (b.ringing && why == causeTimeout) {
 		return false
 	}
-	i, ok := r.topo.health.Pick(r.hop.pool, stableHash(m.CallID.Of(m.Raw)), r.tried)
-	if !ok || r.triedAll() {
-		return false
+	i, ok := 0, false
+	if !r.triedAll() {
+		i, ok = r.topo.health.Pick(r.hop.pool, stableHash(m.CallID.Of(m.Raw)), r.tried)
 	}
+	if !ok {
+		if i, ok = s.cross(r, m, why); !ok {
+			return false
+		}
+	}
+	r.tries(b, status, why)
 	topo := r.topo
 	used := r.hop.peer.Listener
 	egress := b.target < 0 || used != topo.targets[b.target].listener
@@ -95,7 +103,7 @@ func (s *shard) branchFailed(now int64, b *branch, why cause, out *transport.Out
 	if b.given || r.final || r.current != b {
 		return
 	}
-	if s.nextTarget(now, r, b, why, out) {
+	if s.nextTarget(now, r, b, 0, why, out) {
 		return
 	}
 	if s.upKept(now, r, out) { // a peer's answer outranks our own

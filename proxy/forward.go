@@ -128,10 +128,7 @@ func (s *shard) launch(now int64, r *request, m *wire.Message, out *transport.Ou
 	buf := s.rewrite(out.Begin(), m, r, topo, b.id)
 	b.sent = append(make([]byte, 0, len(buf)), buf...)
 	r.markTried(h.target)
-	t := &s.edge.timers
-	if !r.triedAll() && r.maySwitch(true, m.Method.Of(m.Raw)) { // the target's shorter Timer B is for fail-over: the last one may take its time
-		t = &topo.targets[h.target].timers
-	}
+	t := s.failoverTimers(r, m)
 	kind := transaction.Client
 	if r.invite {
 		kind = transaction.InviteClient
@@ -154,7 +151,7 @@ func (s *shard) launch(now int64, r *request, m *wire.Message, out *transport.Ou
 				Listener: r.listener, At: now})
 		}
 		if r.record != nil {
-			r.record.Target = topo.targets[h.target].name
+			r.record.Platform, r.record.Target = topo.targets[h.target].platform.String(), topo.targets[h.target].name
 		}
 	}
 	out.End(h.peer, buf, b.tag())

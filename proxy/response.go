@@ -176,7 +176,7 @@ func (s *shard) pass(now int64, b *branch, m *wire.Message, out *transport.Out) 
 		if status == 503 && b.target >= 0 {
 			s.targetBusy(now, b, m)
 		}
-		if retryable(status) && s.nextTarget(now, r, b, causeNone, out) {
+		if r.passesOn(status) && s.nextTarget(now, r, b, status, causeNone, out) {
 			s.keep(r, b, m)
 			return
 		}

@@ -17,6 +17,7 @@ type hop struct {
 	platform policy.Platform
 	pool     []int // targets that may take it instead
 	to       end   // B, for a new pin
+	resort
 	decision policy.Decision
 	tenant   *policy.Record
 
@@ -182,6 +183,9 @@ func (s *shard) routeFromPlatform(a *arrival, h *hop) rejection {
 		}
 	}
 	d := s.decide(a)
+	if carrier, is := a.emergencyLeg(); is {
+		return a.toEmergencyTrunk(carrier, h)
+	}
 	if a.trace.Tenant == nil || d.Platform == a.who.platform || d.Platform == policy.NoPlatform {
 		return rejection{code: 404, cause: causeNoTrunk}
 	}
@@ -238,6 +242,7 @@ func (s *shard) toPlatform(a *arrival, d policy.Decision, h *hop) rejection {
 	}
 	h.aim(a.topo, i, a)
 	h.seal = recordRouted(a.m)
+	h.lastResort(a)
 	return s.asPhone(a, h)
 }
 
@@ -261,14 +266,10 @@ func (s *shard) asPhone(a *arrival, h *hop) (rej rejection) {
 
 // poolOf is the tenant's pool on a platform.
 func (a *arrival) poolOf(p policy.Platform) string {
-	switch t := a.trace.Tenant; {
-	case t == nil:
+	if a.trace.Tenant == nil {
 		return ""
-	case p == policy.Core:
-		return t.Tenant.Pool.Core
-	default:
-		return t.Tenant.Pool.Legacy
 	}
+	return poolName(a.trace.Tenant, p)
 }
 
 // repeat sends a retransmission where the first went, without asking the policy again.
@@ -282,6 +283,7 @@ func (s *shard) repeat(a *arrival, c choice.Choice, h *hop) bool {
 			h.pool = a.topo.pools[poolKey{t.platform, t.pool}]
 			h.aim(a.topo, i, a)
 			h.seal = recordRouted(a.m)
+			h.lastResort(a)
 			return true
 		}
 	}

@@ -91,7 +91,7 @@ func (s *shard) admit(a *arrival) rejection {
 	if f := m.ProxyRequire(); f != wire.FaultNone {
 		return rejection{code: f.Code(), cause: causeBadExtension}
 	}
-	if !s.edge.allow(a) {
+	if !s.edge.allow(a) && !(s.emergency(a) && s.edge.allowEmergency(a)) {
 		return rejection{code: 503, cause: causeSourceLimit, retryAfter: true}
 	}
 	a.readRoutes(s)
@@ -111,9 +111,12 @@ func (s *shard) admit(a *arrival) rejection {
 	}
 	switch {
 	case len(s.requests) >= room:
+		if len(s.requests) < s.edge.maxRequests*3/2 && s.emergency(a) {
+			break
+		}
 		return rejection{code: 503, cause: causeTableFull, retryAfter: true}
 	case living:
-	case s.edge.draining.Load() && (a.state != goodToken || m.Is("INVITE") || m.Is("SUBSCRIBE")): // a flow still takes a NOTIFY
+	case s.edge.draining.Load() && !s.emergency(a) && (a.state != goodToken || m.Is("INVITE") || m.Is("SUBSCRIBE")): // a flow still takes a NOTIFY
 		return rejection{code: 503, cause: causeDraining, retryAfter: true}
 	case a.policy == nil && a.state != goodToken:
 		return rejection{code: 503, cause: causeNoPolicy, retryAfter: true}

@@ -32,7 +32,17 @@ type Record struct {
 	Cause         string `json:"cause,omitempty"`  // name of the refusal or fallback
 	PlatformCodes []int  `json:"platformCodes,omitempty"`
 
+	Tried []Attempt `json:"tried,omitempty"` // the targets that were given up before Target, in order
+
 	Query Query `json:"query,omitzero"`
+}
+
+// Attempt is a target that was given up for the next.
+type Attempt struct {
+	Platform string `json:"platform"`
+	Target   string `json:"target"`
+	Code     int    `json:"code,omitempty"`  // what it said
+	Cause    string `json:"cause,omitempty"` // or what happened instead: "timeout", "transport"
 }
 
 // Query is what the policy was asked, so that "the same call at rev N" can be asked again. The tenant is looked up
