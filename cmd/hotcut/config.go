@@ -158,3 +158,28 @@ func edgeConfig(path, store string) (*config.Config, error) {
 	}
 	return c, config.WithLines(err, lines)
 }
+
+// mediaFile reads the file of `hotcut media` into what its flags have not said.
+func mediaFile(path string, o *mediaOptions, said func(flag string) bool) error {
+	v := viper.New()
+	v.SetConfigFile(path)
+	if err := v.ReadInConfig(); err != nil {
+		return fmt.Errorf("%s: %w", path, unread(path, err))
+	}
+	flags := *o
+	if err := v.UnmarshalExact(o); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	for flag, keep := range map[string]func(){
+		"listen-ng": func() { o.ListenNG = flags.ListenNG }, "outside": func() { o.Outside = flags.Outside },
+		"inside": func() { o.Inside = flags.Inside }, "ports": func() { o.Ports = flags.Ports }, "allow": func() { o.Allow = flags.Allow },
+		"state": func() { o.State = flags.State }, "metrics": func() { o.Metrics = flags.Metrics },
+		"media-nets": func() { o.MediaNets = flags.MediaNets }, "silent": func() { o.Silent = flags.Silent },
+		"dscp": func() { o.DSCP = flags.DSCP }, "log": func() { o.Log = flags.Log },
+	} {
+		if said(flag) {
+			keep()
+		}
+	}
+	return nil
+}

@@ -20,6 +20,7 @@ var verbs = []struct {
 	make  func(*app) *cobra.Command
 }{
 	{"run", newEdgeCmd},
+	{"run", newMediaCmd},
 	{"run", newLabCmd},
 	{"see", newStatusCmd},
 	{"see", newEdgesCmd},
