@@ -137,6 +137,34 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
+// Nor by changing what they have seen: every byte of an opaque counts, and so does the realm that it was given for.
+func FuzzChanged(f *testing.F) {
+	for i, c := range challenges {
+		f.Add(c.value, i, byte(0))
+		f.Add(c.value, -1-i, byte(1))
+		f.Add(c.value, sealChars+len(mark), byte(0x20))
+	}
+	f.Add(challenges[0].value, 9, byte('A'^'\n'))
+	s := newTestSealer("k")
+	f.Fuzz(func(t *testing.T, challenge string, at int, flip byte) {
+		wrapped, ok := s.AppendChallenge(nil, []byte(challenge), 2, wrappedAt, []byte(call))
+		var p Params
+		if !ok || !ParseChallenge(&p, wrapped) || len(wrapped) > maxValue/2 {
+			return
+		}
+		changed := bytes.Clone(p.Opaque.In(wrapped))
+		changed[uint(at)%uint(len(changed))] ^= flip
+		sent := `Digest realm="` + string(p.Realm.In(wrapped)) + `", nonce="n", opaque="` + string(changed) + `", uri="sip:u", response="x"`
+		if o, ok := s.Open([]byte(sent), []byte(call)); ok != (flip == 0) || ok && o.Platform != 2 {
+			t.Fatalf("flipped %08b: %+v %t for %q", flip, o, ok, sent)
+		}
+		sent = `Digest realm="x` + string(p.Realm.In(wrapped)) + `", nonce="n", opaque="` + string(p.Opaque.In(wrapped)) + `", uri="sip:u", response="x"`
+		if _, ok := s.Open([]byte(sent), []byte(call)); ok {
+			t.Fatalf("opened for another realm: %q", sent)
+		}
+	})
+}
+
 // A stale challenge is the same challenge, and saying it twice changes nothing.
 func FuzzStale(f *testing.F) {
 	for _, c := range challenges {
