@@ -38,6 +38,7 @@ func (s *shard) ack(a *arrival, out *transport.Out) {
 		s.edge.drop(rej.cause)
 		return
 	}
+	s.anchor(a, &h)
 	h.seal = false
 	s.forwardBare(a, &h, out)
 }

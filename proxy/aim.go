@@ -37,7 +37,7 @@ func (h *hop) leaveBy(t *topology, l int) {
 
 func (h *hop) toCarrier(a *arrival, i int) {
 	c := &a.topo.carriers[i]
-	h.to, h.foreign = end{kind: endCarrier, name: c.hash}, !c.trusted
+	h.to, h.foreign, h.untouched = end{kind: endCarrier, name: c.hash}, !c.trusted, c.mediaOff
 	h.peer = transport.Peer{Listener: c.listener, Proto: c.proto, Addr: c.addr}
 }
 
@@ -51,7 +51,7 @@ func (h *hop) toTrunk(a *arrival, tr *policy.Trunk) bool {
 	if l < 0 {
 		return false
 	}
-	h.to, h.foreign = end{kind: endTrunk, name: hash32(tr.Name)}, !tr.TrustIdentity
+	h.to, h.foreign, h.untouched = end{kind: endTrunk, name: hash32(tr.Name)}, !tr.TrustIdentity, !tr.Anchored()
 	h.peer = transport.Peer{Listener: uint16(l), Proto: proto, Addr: addr}
 	return true
 }

@@ -13,6 +13,7 @@ type rejection struct {
 	code       int
 	cause      cause
 	retryAfter bool
+	warning    string // value of a Warning header; empty: none
 }
 
 // reject answers without state: a repetition is refused again, and the ACK of it matches nothing and is dropped.
@@ -27,6 +28,9 @@ func (s *shard) reject(a *arrival, rej rejection, out *transport.Out) {
 	if rej.retryAfter {
 		extra = strconv.AppendUint(append(extra, "Retry-After: "...), 5+stableHash(a.m.CallID.Of(a.m.Raw))%10, 10)
 		extra = append(extra, '\r', '\n')
+	}
+	if rej.warning != "" {
+		extra = append(append(append(extra, "Warning: "...), rej.warning...), '\r', '\n')
 	}
 	if rej.code == 420 {
 		extra = a.m.AppendUnsupported(extra) // all of them: RFC 3261 section 16.3 item 5
@@ -151,6 +155,8 @@ func phrase(code int) string {
 		return "Too Many Hops"
 	case 487:
 		return "Request Terminated"
+	case 488:
+		return "Not Acceptable Here"
 	case 500:
 		return "Server Internal Error"
 	case 503:

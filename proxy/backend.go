@@ -118,7 +118,7 @@ func (e *Edge) eachDialog(f func(*dialog)) {
 }
 
 func (e *Edge) liveCalls(tenant string, limit int) []admin.Call {
-	list := []admin.Call{}
+	list, sessions := []admin.Call{}, map[string]liveSession{}
 	e.eachDialog(func(d *dialog) {
 		if tenant != "" && d.tenant != tenant || len(list) >= admin.MaxCalls {
 			return
@@ -132,11 +132,15 @@ func (e *Edge) liveCalls(tenant string, limit int) []admin.Call {
 			c.State = admin.Talking
 		}
 		list = append(list, c)
+		if at := e.shardOf(d.callHash).anchors[d.media]; at != nil {
+			sessions[d.callID] = liveSession{at.key, slices.Clone(at.events)}
+		}
 	})
 	slices.SortFunc(list, func(a, b admin.Call) int { return int(a.Since - b.Since) })
 	if limit > 0 && len(list) > limit {
 		list = list[len(list)-limit:]
 	}
+	e.addMedia(list, sessions)
 	return list
 }
 

@@ -81,7 +81,7 @@ func buildTopology(cfg *config.Config, res *config.Resolved, e *Edge, old *topol
 	}
 	for _, c := range res.Carriers {
 		x := carrier{name: c.Name, hash: hash32(c.Name), addr: c.Addr, proto: protoOf(c.Proto), trusted: c.Trusted, format: c.NumberFormat,
-			egress: c.Egress, listener: uint16(c.Listener)}
+			egress: c.Egress, listener: uint16(c.Listener), mediaOff: c.MediaOff}
 		for _, n := range c.Sources {
 			x.nets = append(x.nets, sourceNet{prefix: n.Prefix, port: n.Port})
 		}

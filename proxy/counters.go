@@ -32,6 +32,7 @@ type counters struct {
 	kept        *metrics.Vec
 	framing     map[string]int      // wire's faults by name: what the transport tells of streams
 	sip         *metrics.Signalling // RFC 6076
+	mediaCounters
 }
 
 var methodWords = []string{"INVITE", "ACK", "BYE", "CANCEL", "REGISTER", "OPTIONS", "SUBSCRIBE", "NOTIFY", "REFER", "INFO", "UPDATE", "PRACK", "MESSAGE", "PUBLISH", "other"}
@@ -76,6 +77,7 @@ func newCounters(e *Edge) *counters {
 	}
 	c.sip = metrics.NewSignalling(s)
 	registerIO(s, e)
+	c.mediaCounters.register(s, e)
 	one := func(name, help string, f func() float64) {
 		s.Gauge(name, help, func() []metrics.Sample { return []metrics.Sample{{Value: f()}} })
 	}

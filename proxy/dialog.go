@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"time"
 
+	"github.com/hotcut/hotcut/media/relay"
 	"github.com/hotcut/hotcut/policy"
 	"github.com/hotcut/hotcut/proxy/callrecord"
 	"github.com/hotcut/hotcut/proxy/choice"
@@ -36,6 +37,8 @@ type dialog struct {
 	counted  bool // against the tenant's concurrent calls; until closeDialog
 	record   *callrecord.Record
 	timer    transaction.Timer
+	leg      uint32    // of the pin
+	media    relay.Key // of the session that relays its media; zero: none
 }
 
 type dialogState uint8
@@ -170,6 +173,9 @@ func (s *shard) finalSent(now int64, r *request, code int) {
 	if r.register && code < 300 {
 		s.edge.count.sip.RegistrationDelay(int(r.hop.decision.Platform), time.Duration(now-r.began))
 	}
+	if code >= 300 {
+		s.takeBack(r)
+	}
 	if !r.invite || r.hop.inDialog {
 		return
 	}
@@ -179,18 +185,22 @@ func (s *shard) finalSent(now int64, r *request, code int) {
 		}
 		if r.record != nil {
 			r.record.End, r.record.Code = now/1e6, code
-			s.edge.records.Put(clone(r.record))
-			r.record = nil
 		}
+		s.endMedia(r, r.record)
+		r.record = nil
 		s.edge.callFailed(r, code, now)
 	}
 }
 
 // endDialog: BYE had its final response.
 func (s *shard) endDialog(now int64, r *request) {
+	if s.loser(r) {
+		return
+	}
 	s.edge.dialogFile.End(r.hop.dialog)
-	d := s.dialogs[r.hop.dialog]
+	d, pass := s.dialogs[r.hop.dialog], s.passRecord(r)
 	if d == nil {
+		s.endMedia(r, ended(pass, now, r))
 		return
 	}
 	s.closeDialog(d)
@@ -200,12 +210,26 @@ func (s *shard) endDialog(now int64, r *request) {
 	if rec == nil {
 		rec = s.edge.recordOf(d)
 	}
+	ended(rec, now, r)
+	if pass != nil && pass != rec {
+		s.edge.records.Put(clone(rec))
+		rec = ended(pass, now, r)
+	}
+	s.endMedia(r, rec)
+}
+
+// ended says in a record that r, a BYE, has ended its call. The first word counts: a call through a proxying platform ends
+// once in each pass.
+func ended(rec *callrecord.Record, now int64, r *request) *callrecord.Record {
+	if rec == nil || rec.End != 0 {
+		return rec
+	}
 	rec.End = now / 1e6
 	rec.HungUp = "callee"
 	if r.hop.towardsB {
 		rec.HungUp = "caller"
 	}
-	s.edge.records.Put(clone(rec))
+	return rec
 }
 
 func (s *shard) dialogIdle(now int64, d *dialog) {

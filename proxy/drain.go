@@ -142,7 +142,7 @@ var sections = []struct {
 	of   func(*config.Config) any
 }{
 	{"names", true, func(c *config.Config) any { return c.Names }},
-	{"platforms", true, func(c *config.Config) any { return c.Platforms }},
+	{"platforms", true, func(c *config.Config) any { return withMediaNets(c.Platforms, nil) }},
 	{"carriers", true, func(c *config.Config) any { return c.Carriers }},
 	{"keys", true, func(c *config.Config) any { return c.Keys }},
 	{"via", true, func(c *config.Config) any { return c.Via }},
@@ -157,12 +157,24 @@ var sections = []struct {
 	{"bootDefault", false, func(c *config.Config) any { return c.BootDefault }},
 	{"log", false, func(c *config.Config) any { return c.Log }},
 	{"logNumbers", false, func(c *config.Config) any { return c.LogNumbers }},
-	{"media", false, func(c *config.Config) any { return c.Media }},
+	{"media", false, func(c *config.Config) any {
+		return []any{c.Media, c.Platforms.Legacy.MediaNets, c.Platforms.Core.MediaNets}
+	}},
 }
 
 // keepFixed is the new configuration with everything that needs a restart as it was.
 func keepFixed(next, old *config.Config) *config.Config {
 	c := *old
 	c.Names, c.Platforms, c.Carriers, c.Keys, c.Via, c.Secrets = next.Names, next.Platforms, next.Carriers, next.Keys, next.Via, next.Secrets
+	c.Platforms = withMediaNets(c.Platforms, &old.Platforms)
 	return &c
+}
+
+// withMediaNets is p with the media networks of another one, or with none: the relay reads them when it begins.
+func withMediaNets(p config.Platforms, of *config.Platforms) config.Platforms {
+	if of == nil {
+		of = &config.Platforms{}
+	}
+	p.Legacy.MediaNets, p.Core.MediaNets = of.Legacy.MediaNets, of.Core.MediaNets
+	return p
 }

@@ -82,6 +82,7 @@ type Edge struct {
 	ring        *choice.Ring
 	dialogFile  *choice.Dialogs
 	records     *callrecord.Log
+	media       *mediaPlane    // nil: SDP passes untouched
 	sources     *limit.Sources // unknown ones
 	known       *limit.Sources // platforms, carriers, PBX trunks, edges
 	tenants     *limit.Tenants
@@ -146,6 +147,7 @@ func New(o Options) (_ *Edge, err error) {
 	e.own.init(e)
 	defer func() {
 		if err != nil {
+			e.closeMedia()
 			e.closeFiles()
 			e.closeSockets()
 		}
@@ -154,6 +156,9 @@ func New(o Options) (_ *Edge, err error) {
 		return nil, err
 	}
 	if err := e.openKeeper(ring); err != nil {
+		return nil, err
+	}
+	if err := e.openMedia(&res.Media); err != nil {
 		return nil, err
 	}
 	if o.Share != nil && res.Data != "" {
@@ -172,6 +177,7 @@ func New(o Options) (_ *Edge, err error) {
 	e.current.Store(o.Config)
 	e.setKeys(ring)
 	e.restoreDialogs(time.Now().UnixNano())
+	e.restoreAnchors(time.Now().UnixNano())
 	if e.follower, err = e.newFollower(); err != nil {
 		return nil, err
 	}
@@ -189,14 +195,19 @@ func (e *Edge) Run(ctx context.Context) error {
 	defer e.closeFiles()
 	g, ctx := errgroup.WithContext(ctx)
 	e.keeper.start(time.Now().UnixNano())
+	lasting, endRecords := context.WithCancel(context.Background()) // the last calls' figures come when all else has ended
+	recorded := make(chan error, 1)
+	go func() { recorded <- e.records.Run(lasting) }()
 	g.Go(func() error { return e.transport.Run(ctx) })
 	g.Go(func() error { e.runTimers(ctx); return nil })
 	g.Go(func() error { return e.follower.Run(ctx) })
 	g.Go(func() error { e.runRoster(ctx); return nil })
 	g.Go(func() error { e.lines.run(ctx); return nil })
-	g.Go(func() error { return e.records.Run(ctx) })
 	g.Go(func() error { return e.location.Run(ctx) })
 	g.Go(func() error { e.runRollCall(ctx); return nil })
+	if e.media != nil {
+		g.Go(func() error { return e.runMedia(ctx) })
+	}
 	if e.sharing != nil {
 		g.Go(func() error { return e.sharing.Run(ctx) })
 	}
@@ -210,6 +221,9 @@ func (e *Edge) Run(ctx context.Context) error {
 		}
 	})
 	err := g.Wait()
+	e.closeMedia()
+	endRecords()
+	err = errors.Join(err, <-recorded)
 	if errors.Is(err, errDrained) {
 		return e.leave()
 	}

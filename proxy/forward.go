@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/hotcut/hotcut/media/relay"
 	"github.com/hotcut/hotcut/policy"
 	"github.com/hotcut/hotcut/proxy/callrecord"
 	"github.com/hotcut/hotcut/proxy/choice"
@@ -55,6 +56,10 @@ type request struct {
 	clamp     bool          // of SUBSCRIBE: its tenant moves, and it may not last
 	register  bool
 	endDialog bool // BYE: its final response ends hop.dialog
+
+	media     relay.Key // of the session that relays its dialog's media; zero: none
+	described bool      // it has told the relay of its sender
+	calledTag string    // of a BYE: tag of who was called
 }
 
 // branch is one client transaction: where a request went.
@@ -107,10 +112,12 @@ func (s *shard) newRequest(a *arrival, h *hop) *request {
 // placed: it is known where r goes.
 func (s *shard) placed(a *arrival, r *request) {
 	h := &r.hop
+	s.holdMedia(a, r)
 	r.endDialog = h.inDialog && a.m.Is("BYE")
 	if r.invite && !h.inDialog && !h.toPeer {
 		s.openDialog(a, r)
 		r.record = s.newRecord(a, r)
+		s.holdAnchor(a, r)
 	}
 	if r.clamp = h.tenant != nil && a.m.Is("SUBSCRIBE") && h.tenant.Clamped(a.now/1e9); !r.invite {
 		s.subscribes(a, r)
@@ -190,7 +197,10 @@ func (s *shard) rewrite(dst []byte, m *wire.Message, r *request, topo *topology,
 	} else {
 		sp.Insert(m.Headers[m.Find(wire.HVia)].Line.Start, []byte("Max-Forwards: 70\r\n"))
 	}
-	if outL.proto != transport.UDP && m.ContentLength < 0 {
+	switch {
+	case h.body != nil:
+		s.spliceBody(sp, m, h.body, outL.proto != transport.UDP)
+	case outL.proto != transport.UDP && m.ContentLength < 0:
 		sp.AddContentLength() // a datagram may do without, a stream may not
 	}
 	s.popRoutes(sp, m, h, topo)
@@ -230,7 +240,7 @@ func (s *shard) appendRoutes(dst []byte, m *wire.Message, r *request, topo *topo
 	case h.inDialog && len(h.sealed) > 0:
 		token = h.sealed
 	case h.seal:
-		p := pin{kind: tokenDialog, platform: h.decision.Platform, rev: h.decision.Rev, edge: topo.node, listener: in.hash,
+		p := pin{kind: tokenDialog, platform: h.decision.Platform, rev: h.decision.Rev, leg: h.leg, edge: topo.node, listener: in.hash,
 			a: r.dialogEnd(topo, in), b: h.to, tenant: h.decision.Tenant}
 		if m.Is("SUBSCRIBE") {
 			p.kind = tokenSubscription

@@ -52,7 +52,11 @@ func (s *shard) located(now int64, r *request, m *wire.Message, out *transport.O
 		return
 	}
 	var h hop
-	if rej := s.route(a, &h); rej.cause != causeNone {
+	rej := s.route(a, &h)
+	if rej.cause == causeNone {
+		rej = s.anchor(a, &h)
+	}
+	if rej.cause != causeNone {
 		s.edge.drop(rej.cause)
 		s.edge.logRefusal(a, rej)
 		s.answer(now, r, rej.code, out)

@@ -191,12 +191,13 @@ type passage struct {
 	said   voice   // by whom
 	stream bool    // it goes up over one
 	branch *branch // nil: after a restart
+	answerer
 }
 
 func (b *branch) upstream() passage {
 	r := b.req
 	h := &r.hop
-	return passage{branch: b, stream: r.reply.Proto != transport.UDP,
+	return passage{branch: b, answerer: b.answerer(), stream: r.reply.Proto != transport.UDP,
 		said: voice{trusted: !h.foreign, inside: h.to.kind == endNone || h.to.kind == endTarget, toForeign: !r.who.trusted(h)}}
 }
 
@@ -208,7 +209,7 @@ func (s *shard) popVia(dst []byte, m *wire.Message, p passage) []byte {
 		sp.DeleteElem(e)
 		break
 	}
-	if p.stream && m.ContentLength < 0 {
+	if !s.anchorResponse(sp, m, &p) && p.stream && m.ContentLength < 0 {
 		sp.AddContentLength()
 	}
 	strip(sp, m, p.said)
@@ -292,7 +293,9 @@ func (s *shard) lateResponse(from transport.Peer, m *wire.Message, id branchID, 
 				s.edge.drop(causeNoFlow)
 				return
 			}
-			out.End(to, s.popVia(out.Begin(), m, topo.passageOf(from, l)), uint64(s.edge.callHash(m.CallID.Of(raw))))
+			way := topo.passageOf(from, l)
+			way.answerer = s.lateAnswerer(m, key, from, upstream.Addr(), topo)
+			out.End(to, s.popVia(out.Begin(), m, way), uint64(s.edge.callHash(m.CallID.Of(raw))))
 			s.edge.count.stateless.Add(0, 1)
 			return
 		}

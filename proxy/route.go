@@ -21,22 +21,25 @@ type hop struct {
 	decision policy.Decision
 	tenant   *policy.Record
 
-	sealed   []byte      // in-dialog: the pin to copy; valid for the step
-	seal     bool        // new dialog: seal a new pin
-	retarget string      // Request-URI to write: the phone's own, or the AoR of a call that was turned over
-	route    string      // Service-Route of the platform, for the phone's requests
-	clamp    bool        // NOTIFY in a subscription whose tenant moves: it may not last
-	ask      location.ID // deliver once Redis was asked for it
-	from     location.ID // the binding of the phone that sent it
-	reg      *registration
-	toPeer   bool // to the edge that owns the flow: the token stays on top
-	dropNext bool // a preloaded Route that names a platform is removed
-	dialog   choice.Key
-	inDialog bool
-	towardsB bool
-	counted  bool // against the tenant's concurrent calls
-	foreign  bool // towards an outside that we do not trust
-	trusts   bool // the carrier that it came from is marked trusted
+	sealed    []byte      // in-dialog: the pin to copy; valid for the step
+	seal      bool        // new dialog: seal a new pin
+	retarget  string      // Request-URI to write: the phone's own, or the AoR of a call that was turned over
+	route     string      // Service-Route of the platform, for the phone's requests
+	clamp     bool        // NOTIFY in a subscription whose tenant moves: it may not last
+	ask       location.ID // deliver once Redis was asked for it
+	from      location.ID // the binding of the phone that sent it
+	reg       *registration
+	toPeer    bool // to the edge that owns the flow: the token stays on top
+	dropNext  bool // a preloaded Route that names a platform is removed
+	dialog    choice.Key
+	inDialog  bool
+	towardsB  bool
+	counted   bool   // against the tenant's concurrent calls
+	foreign   bool   // towards an outside that we do not trust
+	untouched bool   // towards a trunk or carrier whose calls are not relayed
+	leg       uint32 // of the session that relays its media; 0: none
+	body      []byte // in place of the one that came; nil: that one. Valid for the step
+	trusts    bool   // the carrier that it came from is marked trusted
 }
 
 // route finds the next hop: by the token alone, by the dialog index, by a phone's flow, else by the policy.
@@ -55,7 +58,7 @@ func (s *shard) route(a *arrival, h *hop) rejection {
 		if d == nil {
 			return rejection{code: 481, cause: causeNoDialog}
 		}
-		p := pin{kind: tokenDialog, platform: d.platform, rev: d.rev, edge: a.topo.node, a: d.a, b: d.b, tenant: d.tenant}
+		p := pin{kind: tokenDialog, platform: d.platform, rev: d.rev, leg: d.leg, edge: a.topo.node, a: d.a, b: d.b, tenant: d.tenant}
 		return s.routeDialog(a, &p, towardsB, h)
 	case a.who.kind == partyPlatform:
 		return s.routeFromPlatform(a, h)
@@ -87,7 +90,7 @@ func (s *shard) routeDialog(a *arrival, p *pin, towardsB bool, h *hop) rejection
 		}
 	}
 	h.inDialog, h.towardsB, h.sealed = true, towardsB, a.sealed
-	h.dialog = dialogKey(a.m, towardsB)
+	h.dialog, h.leg = dialogKey(a.m, towardsB), p.leg
 	h.decision = policy.Decision{Platform: p.platform, Reason: policy.ReasonDialogPin, Rev: p.rev}
 	if d := s.dialogs[h.dialog]; d != nil {
 		h.decision.Tenant = d.tenant

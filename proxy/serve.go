@@ -60,6 +60,10 @@ func (s *shard) serve(now int64, from transport.Peer, m *wire.Message, callHash 
 		s.reject(a, rej, out)
 		return
 	}
+	if rej := s.anchor(a, &h); rej.cause != causeNone {
+		s.reject(a, rej, out)
+		return
+	}
 
 	// 4. Forward it, when it is its turn, and 5. say so within 200 ms, unless the platform has spoken by then.
 	turn, rej := s.turn(now, &h)

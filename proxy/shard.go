@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/hotcut/hotcut/media/relay"
 	"github.com/hotcut/hotcut/proxy/choice"
 	"github.com/hotcut/hotcut/proxy/digest"
 	"github.com/hotcut/hotcut/proxy/location"
@@ -36,6 +37,7 @@ type shard struct {
 	dialogs  map[choice.Key]*dialog
 	subs     map[choice.Key]*subscription
 	notices  map[branchID]*subscription // by the branch of our NOTIFY
+	anchors  map[relay.Key]*anchor
 	wheel    transaction.Wheel
 	size     atomic.Int64 // requests, for metrics
 	live     atomic.Int64 // dialogs
@@ -46,6 +48,7 @@ type shard struct {
 	again   wire.Message // a message of ours, scanned again
 	splice  wire.Splice
 	scratch [4][]byte
+	anchoring
 }
 
 func (s *shard) init(e *Edge, keys []signKey, binding []byte) {
@@ -57,6 +60,7 @@ func (s *shard) init(e *Edge, keys []signKey, binding []byte) {
 	s.dialogs = map[choice.Key]*dialog{}
 	s.subs = map[choice.Key]*subscription{}
 	s.notices = map[branchID]*subscription{}
+	s.anchors = map[relay.Key]*anchor{}
 	for i := range s.scratch {
 		s.scratch[i] = make([]byte, 0, 512)
 	}

@@ -107,6 +107,7 @@ type carrier struct {
 	format   string
 	egress   int // inside listener that its calls leave by; -1: any
 	listener uint16
+	mediaOff bool // SDP of its calls passes untouched
 }
 
 // us tells whether a host (brackets and case as they came) and port (0: 5060) name this edge or its fleet.

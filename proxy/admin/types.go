@@ -1,6 +1,9 @@
 package admin
 
-import "github.com/hotcut/hotcut/policy"
+import (
+	"github.com/hotcut/hotcut/policy"
+	"github.com/hotcut/hotcut/proxy/callrecord"
+)
 
 // State is what an edge says of itself.
 type State struct {
@@ -34,6 +37,8 @@ type Call struct {
 	Since    int64     `json:"since"` // unix milliseconds
 	Rev      uint64    `json:"rev"`
 	Reason   string    `json:"reason"`
+
+	Media *callrecord.Media `json:"media,omitempty"` // how it sounds so far; nil: it is not relayed
 }
 
 // CallState is how far a call has come.

@@ -31,6 +31,7 @@ type Record struct {
 	HungUp        string `json:"hungUp,omitempty"` // "caller", "callee" or ""
 	Cause         string `json:"cause,omitempty"`  // name of the refusal or fallback
 	PlatformCodes []int  `json:"platformCodes,omitempty"`
+	Media         *Media `json:"media,omitempty"` // nil: the call was not relayed
 
 	Tried []Attempt `json:"tried,omitempty"` // the targets that were given up before Target, in order
 

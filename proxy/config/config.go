@@ -70,7 +70,7 @@ type Platform struct {
 	// UDP only). Empty: the targets' addresses.
 	Sources   []string `mapstructure:"sources"`
 	Listeners []string `mapstructure:"listeners"` // inside listeners that its requests arrive on; empty: every one
-	MediaNets []string `mapstructure:"mediaNets"` // not in this build
+	MediaNets []string `mapstructure:"mediaNets"` // networks or addresses of its media servers, where media may come from besides the address in their SDP
 	Dark      []Dark   `mapstructure:"dark"`      // not in this build
 }
 
@@ -105,15 +105,17 @@ type Carrier struct {
 	Trusted      bool     `mapstructure:"trusted"`      // its P-Asserted-Identity is believed
 	NumberFormat string   `mapstructure:"numberFormat"` // e164, national:CC, strip:N; empty: e164
 	Egress       string   `mapstructure:"egress"`       // inside listener that its calls leave by, and nothing else
+	Media        string   `mapstructure:"media"`        // off: SDP of its calls passes untouched; empty: relayed as all others
 }
 
-// Media says who relays RTP. This build relays none: SDP passes untouched.
+// Media says who relays RTP.
 type Media struct {
-	Engine  string   `mapstructure:"engine"`
-	Outside string   `mapstructure:"outside"`
-	Inside  string   `mapstructure:"inside"`
-	Ports   string   `mapstructure:"ports"`
-	Servers []string `mapstructure:"servers"`
+	Engine    string   `mapstructure:"engine"`    // none: SDP passes untouched; embedded: this process
+	Outside   []string `mapstructure:"outside"`   // numeric addresses, one of a family; empty: that of the first outside listener
+	Inside    []string `mapstructure:"inside"`    // likewise
+	Advertise []string `mapstructure:"advertise"` // what SDP says instead of an outside address, where a cloud translates it
+	Ports     string   `mapstructure:"ports"`     // LOWEST-HIGHEST, of each address
+	Servers   []string `mapstructure:"servers"`   // not in this build
 }
 
 // Admin says where operators reach the edge.

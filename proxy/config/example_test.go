@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -9,7 +10,7 @@ import (
 )
 
 // later are the keys that Validate refuses in this build: the example does not show them.
-var later = []string{".cert", ".key", "mediaNets", "dark", "media.outside", "media.inside", "media.ports", "media.servers"}
+var later = []string{".cert", ".key", "dark", "media.servers"}
 
 func TestExample(t *testing.T) {
 	keys := filepath.Join(t.TempDir(), "keys")
@@ -31,7 +32,7 @@ func TestExample(t *testing.T) {
 		"store": {c.Store, d.Store}, "state": {c.State, d.State}, "media": {c.Media, d.Media}, "admin": {c.Admin, d.Admin},
 		"limits": {c.Limits, d.Limits}, "timers": {c.Timers, d.Timers}, "log": {c.Log, d.Log}, "bootDefault": {c.BootDefault, d.BootDefault},
 	} {
-		if !reflect.DeepEqual(pair[0], pair[1]) {
+		if fmt.Sprintf("%+v", pair[0]) != fmt.Sprintf("%+v", pair[1]) { // an empty list is as good as none
 			t.Errorf("%s: the example has %+v, the default is %+v", name, pair[0], pair[1])
 		}
 	}

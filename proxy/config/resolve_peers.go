@@ -30,6 +30,12 @@ func (r *resolver) carriers() {
 		if len(c.Sources) == 0 && hop.Addr.IsValid() {
 			hop.Sources = []Source{{hostPrefix(hop.Addr.Addr()), 0}}
 		}
+		switch c.Media {
+		case "", "off":
+			hop.MediaOff = c.Media == "off"
+		default:
+			r.fault(path+".media", quote(c.Media)+" is no choice", "write off (SDP of its calls passes untouched), or remove it")
+		}
 		if !validNumberFormat(hop.NumberFormat) {
 			r.fault(path+".numberFormat", quote(c.NumberFormat)+" is no format", "write e164, national:CC (such as national:1) or strip:N (1 to 15 digits to drop)")
 		}
@@ -86,9 +92,7 @@ func (r *resolver) platform(path string, number PlatformNumber, p *Platform) {
 		r.out.NextHops = append(r.out.NextHops, hop)
 	}
 	r.sharedPools(path, p)
-	if len(p.MediaNets) > 0 {
-		r.fault(path+".mediaNets", "not in this build: no media is relayed yet", "remove mediaNets")
-	}
+	r.mediaNets(path, p)
 	if len(p.Dark) > 0 {
 		r.fault(path+".dark", "not in this build: nothing is mirrored to a dark core yet", "remove dark")
 	}

@@ -7,28 +7,6 @@ import (
 	"time"
 )
 
-// media: this build passes SDP untouched, so whatever asks for a relay is refused.
-func (r *resolver) media() {
-	m := r.c.Media
-	switch m.Engine {
-	case "none":
-	case "embedded", "ng":
-		r.fault("media.engine", quote(m.Engine)+" is not in this build", "write none: SDP passes untouched")
-	default:
-		r.fault("media.engine", quote(m.Engine)+" is no media engine", "write none: SDP passes untouched")
-	}
-	for _, f := range []struct {
-		key string
-		set bool
-	}{
-		{"media.outside", m.Outside != ""}, {"media.inside", m.Inside != ""}, {"media.ports", m.Ports != ""}, {"media.servers", len(m.Servers) > 0},
-	} {
-		if f.set {
-			r.fault(f.key, "not in this build: no media is relayed yet", "remove "+f.key)
-		}
-	}
-}
-
 // maxSocketPath is what fits into a Linux sockaddr_un with its closing zero.
 const maxSocketPath = 107
 

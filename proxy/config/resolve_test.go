@@ -89,3 +89,23 @@ func TestWithLinesKeepsOtherErrors(t *testing.T) {
 		t.Error("nothing is no fault")
 	}
 }
+
+// Where media is relayed: as written, else beside the first listener of the side.
+func TestMediaAddresses(t *testing.T) {
+	_, r, err := edit(t, "engine: none", "engine: embedded", "sources: [10.0.1.0/24]", "mediaNets: [10.0.5.0/24, 10.0.6.1]", "egress: in-ca", "egress: in-ca, media: off")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m := r.Media; !m.Relays || m.Outside.String() != "192.0.2.10" || m.Inside.String() != "10.0.0.10" || m.Low != 20000 || m.High != 39999 ||
+		len(m.Nets) != 2 || m.Nets[1].String() != "10.0.6.1/32" || !r.Carriers[0].MediaOff {
+		t.Errorf("%+v", m)
+	}
+	_, r, err = edit(t, "engine: none", `engine: embedded, outside: [10.9.0.1, "2001:db8::5"], inside: 10.0.0.77, advertise: 203.0.113.7, ports: 30000-30009`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m := r.Media; m.Outside6.String() != "2001:db8::5" || m.Inside.String() != "10.0.0.77" || m.Inside6.IsValid() ||
+		m.Advertise[m.Outside].String() != "203.0.113.7" || m.Low != 30000 {
+		t.Errorf("%+v", m)
+	}
+}

@@ -16,7 +16,8 @@ type Resolved struct {
 	Addresses map[string]struct{} // lower case host:port that are us: what listeners have and what they advertise
 	ViaHost   string              // "" when each listener speaks for itself
 	ViaPort   uint16              // 0: the listener's
-	Data      string              // URL of the Redis that edges share bindings over; "": none is shared
+	Media     MediaRelay
+	Data      string // URL of the Redis that edges share bindings over; "": none is shared
 }
 
 // Listener is one socket to open.
@@ -91,6 +92,17 @@ type CarrierHop struct {
 	Trusted      bool
 	NumberFormat string // for policy.Normalise
 	Egress       int    // inside listener that its calls leave by; -1: none of its own
+	MediaOff     bool   // SDP of its calls passes untouched
+}
+
+// MediaRelay is where this process relays media.
+type MediaRelay struct {
+	Relays            bool // else the rest means nothing
+	Outside, Inside   netip.Addr
+	Outside6, Inside6 netip.Addr                // of the other family; not valid: none
+	Advertise         map[netip.Addr]netip.Addr // what SDP says instead of an outside address
+	Low, High         uint16                    // ports, both included
+	Nets              []netip.Prefix            // where the platforms' media servers are
 }
 
 // Source is a network that a carrier sends from.

@@ -13,6 +13,16 @@ func (c *Config) Warnings() []string {
 			out = append(out, fmt.Sprintf("platforms.%s has no targets: whom the policy puts there is answered 503", p.name))
 		}
 	}
+	if c.Media.Engine == "none" {
+		if len(c.Platforms.Legacy.MediaNets)+len(c.Platforms.Core.MediaNets) > 0 {
+			out = append(out, "platforms.*.mediaNets mean nothing while media.engine is none")
+		}
+		for i, k := range c.Carriers {
+			if k.Media != "" {
+				out = append(out, fmt.Sprintf("carriers[%d].media means nothing while media.engine is none", i))
+			}
+		}
+	}
 	for i, k := range c.Carriers {
 		if k.Egress == "" {
 			out = append(out, fmt.Sprintf("carriers[%d].egress is empty: platforms that tell trunks apart by source can not tell %s from the rest", i, k.Name))
