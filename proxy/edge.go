@@ -271,7 +271,7 @@ func (e *Edge) snapshot() *policy.Snapshot { return e.inForce() }
 
 func (e *Edge) handler() transport.Handler {
 	return transport.Handler{
-		Message: e.message, Failed: e.failed, Unreachable: e.unreachable, Broken: e.broken,
+		Message: e.message, Failed: e.failed, Unreachable: e.unreachable, Broken: e.broken, Closed: e.closed,
 		Refused: func(reason string, _ netipAddrPort) { e.count.refused(reason) },
 	}
 }

@@ -21,7 +21,7 @@ func TestConnectionLimits(t *testing.T) {
 			tr := start(t, []Spec{tcpSpec("127.0.0.1:0")}, Handler{
 				Message: echo,
 				Refused: func(reason string, _ netip.AddrPort) { refused <- reason },
-				Closed:  func(_ int64, p Peer) { closed <- p },
+				Closed:  func(_ int64, p Peer, _ func(uint64) bool, _ *Out) { closed <- p },
 			}, tc.lim)
 			var held []*net.TCPConn
 			for range 2 {
@@ -68,7 +68,7 @@ func TestQuietConnectionsAreClosed(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			closed := make(chan Peer, 1)
-			tr := start(t, []Spec{tcpSpec("127.0.0.1:0")}, Handler{Closed: func(_ int64, p Peer) { closed <- p }}, tc.lim)
+			tr := start(t, []Spec{tcpSpec("127.0.0.1:0")}, Handler{Closed: func(_ int64, p Peer, _ func(uint64) bool, _ *Out) { closed <- p }}, tc.lim)
 			begin := time.Now()
 			c := dialTo(t, tr.Addr(0))
 			write(t, c, tc.first)

@@ -14,7 +14,7 @@ import (
 
 func TestPooledConnectionMayBeSilent(t *testing.T) {
 	closed := make(chan Peer, 1)
-	tr := start(t, []Spec{tcpSpec("127.0.0.1:0")}, Handler{Closed: func(_ int64, p Peer) { closed <- p }},
+	tr := start(t, []Spec{tcpSpec("127.0.0.1:0")}, Handler{Closed: func(_ int64, p Peer, _ func(uint64) bool, _ *Out) { closed <- p }},
 		Limits{Header: time.Millisecond, Idle: 100 * time.Millisecond})
 	ln, addr := listenOn(t)
 	out := tr.NewOut()
@@ -192,7 +192,7 @@ func TestFailedMaySendElsewhere(t *testing.T) {
 
 func TestPooledConnectionThatDiesIsReplaced(t *testing.T) {
 	closed := make(chan Peer, 9)
-	tr := start(t, []Spec{tcpSpec("127.0.0.1:0")}, Handler{Closed: func(_ int64, p Peer) { closed <- p }}, Limits{})
+	tr := start(t, []Spec{tcpSpec("127.0.0.1:0")}, Handler{Closed: func(_ int64, p Peer, _ func(uint64) bool, _ *Out) { closed <- p }}, Limits{})
 	ln, addr := listenOn(t)
 	pooled := Peer{Proto: TCP, Addr: addr}
 	out := tr.NewOut()

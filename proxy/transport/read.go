@@ -60,8 +60,15 @@ func (c *conn) serve() {
 	case SlowReader, WriteTimeout, HeaderTimeout: // a framing fault was told by its own name
 		t.handler.Refused(c.reason.String(), c.peer.Addr)
 	}
-	if t.handler.Closed != nil {
-		t.handler.Closed(time.Now().UnixNano(), c.peer)
+	if t.handler.Closed != nil && !t.stopping.Load() {
+		ch := t.chunks.Get().(*chunk)
+		var carried func(uint64) bool
+		if c.pooled {
+			carried = func(tag uint64) bool { return uint32(tag)%t.slots == c.pool.slot }
+		}
+		t.handler.Closed(time.Now().UnixNano(), c.peer, carried, ch.out)
+		ch.out.Flush()
+		t.chunks.Put(ch)
 	}
 }
 

@@ -117,7 +117,7 @@ func TestPeerThatTakesNothingTimesOut(t *testing.T) {
 	fails := make(chan failed, 10_000)
 	tr := start(t, []Spec{tcpSpec("127.0.0.1:0")}, Handler{
 		Message: func(_ int64, p Peer, _ []byte, _ *Out) { from <- p },
-		Closed:  func(_ int64, p Peer) { closed <- p },
+		Closed:  func(_ int64, p Peer, _ func(uint64) bool, _ *Out) { closed <- p },
 		Failed:  failuresTo(fails),
 	}, Limits{Queue: 64 << 20, Write: 100 * time.Millisecond})
 	c := dialTo(t, tr.Addr(0))

@@ -119,7 +119,7 @@ func TestStreamEchoBothFamilies(t *testing.T) {
 			closed := make(chan Peer, 1)
 			tr := start(t, []Spec{tcpSpec(host)}, Handler{
 				Message: func(now int64, from Peer, raw []byte, out *Out) { seen <- from; echo(now, from, raw, out) },
-				Closed:  func(_ int64, p Peer) { closed <- p },
+				Closed:  func(_ int64, p Peer, _ func(uint64) bool, _ *Out) { closed <- p },
 			}, Limits{Poison: true})
 			c := dialTo(t, tr.Addr(0))
 			for _, b := range []string{"", "one", strings.Repeat("big", 20_000)} {
@@ -231,7 +231,7 @@ func TestCloseWritesFirst(t *testing.T) {
 			tr.Close(from)
 			echo(now, from, raw, out) // to nobody
 		},
-		Closed: func(_ int64, p Peer) { closed <- p },
+		Closed: func(_ int64, p Peer, _ func(uint64) bool, _ *Out) { closed <- p },
 	}, Limits{})
 	close(ready)
 	c := dialTo(t, tr.Addr(0))

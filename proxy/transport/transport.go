@@ -40,8 +40,10 @@ type Handler struct {
 	// often all, perhaps nothing. ICMP is not authenticated: believe it only for a datagram you know.
 	Unreachable func(now int64, listener uint16, addr netip.AddrPort, datagram []byte, out *Out)
 
-	// Closed tells that a connection that was open is gone. Its unsent messages come through Failed, before or after.
-	Closed func(now int64, p Peer)
+	// Closed tells that a connection that was open is gone, unless Run is ending. Its unsent messages come through Failed, before
+	// or after. For a pooled connection carried tells by tag which messages to p's address went by it; for an accepted one it is
+	// nil: those that were sent to p did.
+	Closed func(now int64, p Peer, carried func(tag uint64) bool, out *Out)
 
 	// Broken gets the header section of a message with which a stream can not be framed any further (its Content-Length is absent,
 	// wrong or too large), so that it can be answered: the connection closes after the call. Scan may find nothing wrong with
