@@ -64,7 +64,7 @@ func newCounters(e *Edge) *counters {
 	c.failovers = s.Counter("hotcut_failovers_total", "requests given to another target of the same platform", "", nil)
 	c.crossed = s.Counter("hotcut_crossed_total", "calls taken to the other platform: refused by their own where the tenant opted in, or emergency calls", "why", crossedWords)
 	c.stateless = s.Counter("hotcut_stateless_responses_total", "responses forwarded without a transaction, by what their branch proves", "", nil)
-	c.expired = s.Counter("hotcut_dialogs_expired_total", "dialogs dropped from the index after 12 h of silence", "", nil)
+	c.expired = s.Counter("hotcut_dialogs_expired_total", "dialogs dropped from the index: no BYE passed, and nothing else for twice their session interval, or for 12 h without session timer", "", nil)
 	c.bindings = s.Counter("hotcut_bindings_total", "what 2xx to REGISTER did to bindings", "change", bindWords)
 	c.late = s.Counter("hotcut_late_bindings_total", "phones that registered on a platform which did not serve them any more: handed over at once", "", nil)
 	c.credentials = s.Counter("hotcut_credentials_total", "credentials of the other platform taken out, credentials of nobody's nonce passed, challenges made to say stale=true", "change", credentialWords)

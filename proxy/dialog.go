@@ -12,8 +12,8 @@ import (
 	"github.com/hotcut/hotcut/proxy/wire"
 )
 
-// dialogAge ends the index entry of a call that was silent for so long: its BYE passed us by. The call itself is not
-// touched, and its token still routes.
+// dialogAge ends the index entry of a call without session timer that was silent for so long: its BYE passed us by. The call
+// itself is not touched, and its token still routes.
 const dialogAge = 12 * time.Hour
 
 // dialog is the index entry of a living call: what `calls`, `draining` and requests without a token need. The pin in
@@ -30,7 +30,8 @@ type dialog struct {
 	arg      int32
 	from, to string
 	a, b     end
-	since    int64 // unix ns: INVITE, then the answer
+	age      time.Duration // see lasts
+	since    int64         // unix ns: INVITE, then the answer
 	seen     int64
 	state    dialogState
 	restored bool // from the file, after a restart
@@ -233,12 +234,12 @@ func ended(rec *callrecord.Record, now int64, r *request) *callrecord.Record {
 }
 
 func (s *shard) dialogIdle(now int64, d *dialog) {
-	if idle := now - d.seen; idle < int64(dialogAge) {
-		s.wheel.Set(&d.timer, transaction.Time(d.seen).Add(dialogAge))
+	if idle := now - d.seen; idle < int64(d.lasts()) {
+		s.wheel.Set(&d.timer, transaction.Time(d.seen).Add(d.lasts()))
 		return
 	}
 	s.closeDialog(d)
-	s.edge.count.expired.Add(0, 1)
+	s.expired(d)
 }
 
 // restoreDialog: the answer of a call whose INVITE went out before a restart. The next in-dialog request has the
@@ -257,7 +258,8 @@ func (s *shard) restoreDialog(m *wire.Message, upstream choice.Key) {
 	d := &dialog{key: key, callHash: s.edge.callHash(m.CallID.Of(m.Raw)), callID: string(m.CallID.Of(m.Raw)), since: now, seen: now,
 		platform: policy.Platform(c.Platform), rev: c.Rev, state: dialogTalking, restored: true, from: partyName(m, m.From.URI), to: partyName(m, m.To.URI)}
 	d.timer.Owner = d
-	s.wheel.Set(&d.timer, transaction.Time(now).Add(dialogAge))
+	d.age = sessionAge(m)
+	s.wheel.Set(&d.timer, transaction.Time(now).Add(d.lasts()))
 	s.dialogs[key] = d
 }
 

@@ -156,6 +156,7 @@ func (s *shard) pass(now int64, b *branch, m *wire.Message, out *transport.Out) 
 			s.answered(now, r, b, m)
 			s.cancelOthers(now, r, b, out)
 		}
+		s.negotiated(now, r, m)
 	default:
 		r.open--
 		if r.final {
