@@ -13,6 +13,7 @@ const (
 	causeTableFull              // a table of this shard is at its bound
 	causeBadExtension           // Proxy-Require names something
 	causeLoop                   // RFC 5393: this very request was here before
+	causeFuse                   // a platform's calls of one pair of From and Request-URI come faster than people call: they go in circles
 	causeForeignRoute           // a preloaded Route that names neither us nor a platform
 	causeBadToken               // a token of ours whose MAC does not fit
 	causeWrongSide              // a valid token, used by a party that it does not speak for
@@ -47,7 +48,7 @@ const (
 )
 
 var causeWords = [causes]string{
-	"none", "scan", "unknown_inside", "source_limit", "tenant_limit", "table_full", "bad_extension", "loop", "foreign_route", "bad_token",
+	"none", "scan", "unknown_inside", "source_limit", "tenant_limit", "table_full", "bad_extension", "loop", "loop_fuse", "foreign_route", "bad_token",
 	"wrong_side", "no_dialog", "no_tenant", "no_trunk", "no_target", "no_flow", "no_policy", "draining", "stray_response",
 	"response_source", "stray_cancel", "stray_ack", "timeout", "transport", "too_big", "unreachable_peer", "bad_register", "register_rate", "answered_ping",
 	"not_serving", "foreign_notify", "foreign_check_sync", "intercepted", "phone_challenge", "evicted", "refused_sdp", "trailing_bytes", "panic",

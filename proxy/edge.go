@@ -92,6 +92,7 @@ type Edge struct {
 	nonces      *digest.Nonces
 	phones      atomic.Pointer[map[netip.Addr]int32] // behind each address
 	intercepts  intercepts
+	fuse        fuse
 	evictedFor  *policy.Snapshot // the timer goroutine's: by which subscriptions were last looked at
 	revSince    atomic.Int64     // unix ns: when the policy in force came
 	now         func() int64     // for what comes from aside; steps get the time as a value
@@ -139,7 +140,7 @@ func New(o Options) (_ *Edge, err error) {
 	e.count = newCounters(e)
 	e.lines.queue = make(chan func(), 64)
 	e.nonces = digest.NewNonces(nonceEntries, nonceAge*time.Second)
-	e.intercepts.seed = maphash.MakeSeed()
+	e.intercepts.seed, e.fuse.seed = maphash.MakeSeed(), maphash.MakeSeed()
 	e.now = func() int64 { return time.Now().UnixNano() }
 	e.newOut = func() *transport.Out { return e.transport.NewOut() }
 	e.readers.New = func() any { return new(reader) }

@@ -108,6 +108,9 @@ func (s *shard) admit(a *arrival) rejection {
 	if s.looped(a) {
 		return rejection{code: 482, cause: causeLoop}
 	}
+	if s.fused(a) {
+		return rejection{code: 482, cause: causeFuse}
+	}
 	living := !m.To.Tag.Empty() || a.state == goodToken && a.token.kind != tokenFlow
 	room := s.edge.maxRequests
 	if living {

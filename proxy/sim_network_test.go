@@ -158,7 +158,7 @@ func (x *simEdge) start() {
 	e.readers.New = func() any { return new(reader) }
 	e.probes.init(e)
 	e.nonces = digest.NewNonces(1024, time.Hour)
-	e.intercepts.seed = maphash.MakeSeed()
+	e.intercepts.seed, e.fuse.seed = maphash.MakeSeed(), maphash.MakeSeed()
 	e.now = func() int64 { return x.n.now }
 	e.newOut = x.capture
 	var err error
