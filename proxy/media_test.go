@@ -410,8 +410,8 @@ func TestAudioNotAnchored(t *testing.T) {
 	w.hangUp(c, w.legacy)
 	a2.hangUp()
 	w.idle()
-	if text := w.edge.count.text(t); !strings.Contains(text, `hotcut_media_descriptions_total{outcome="no_ports"} 2`) || !strings.Contains(text, `hotcut_media_ports{address="`+w.cfg.Media.Inside[0]+`",state="resting"} 2`) {
-		t.Errorf("metrics:\n%s", text)
+	for _, line := range []string{`descriptions_total{outcome="no_ports"} 2`, `ports{address="` + w.cfg.Media.Inside[0] + `",state="resting"} 2`, `mos_total{leg="outside",mos="4.34"} 0`} {
+		w.await(func() bool { return strings.Contains(w.edge.count.text(t), "\nhotcut_media_"+line) }, "hotcut_media_%s", line)
 	}
 }
 
@@ -420,4 +420,19 @@ func (c *counters) text(_ *testing.T) string {
 	r := httptest.NewRecorder()
 	c.handler().ServeHTTP(r, httptest.NewRequest("GET", "/metrics", nil))
 	return r.Body.String()
+}
+
+// heard says whether a packet of another end has come, without waiting.
+func (v *speaker) heard(o *speaker) bool {
+	buf := make([]byte, 2048)
+	v.conn.SetReadDeadline(time.Now().Add(5 * time.Millisecond))
+	for {
+		n, _, err := v.conn.ReadFromUDPAddrPort(buf)
+		if err != nil {
+			return false
+		}
+		if n == 172 && binary.BigEndian.Uint32(buf[8:]) == o.ssrc {
+			return true
+		}
+	}
 }
