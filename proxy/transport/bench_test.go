@@ -89,7 +89,7 @@ func generate(to netip.AddrPort) {
 		out.set(i, msg, to, false)
 	}
 	flying := 0
-	s.raw.Read(func(fd uintptr) bool {
+	s.raw.Control(func(fd uintptr) {
 		for {
 			for flying+sendBatch <= 512 {
 				n, _ := out.send(fd, 0, sendBatch)

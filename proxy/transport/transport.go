@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -17,7 +18,7 @@ type Spec struct {
 	Name     string // for error texts
 	Proto    Proto
 	Addr     netip.AddrPort // port 0: the kernel chooses, see Transport.Addr
-	Readers  int            // UDP: sockets and reader goroutines; 0 means 1. More share the port (SO_REUSEPORT): one source stays with one
+	Readers  int            // UDP: sockets; 0 means 1. More share the port (SO_REUSEPORT): one source stays with one. The n-th of all listeners share a thread
 	DialsOut bool           // TCP: pooled connections may leave by this listener's address
 }
 
@@ -60,6 +61,7 @@ type Transport struct {
 	handler   Handler
 	limits    Limits
 	listeners []*listener
+	lanes     []*lane // readers of the UDP sockets
 
 	slots uint32 // pooled connections to one address
 
@@ -104,7 +106,35 @@ func New(specs []Spec, h Handler, lim Limits) (*Transport, error) {
 		}
 		t.listeners = append(t.listeners, l)
 	}
+	if err := t.openLanes(); err != nil {
+		t.stop()
+		t.closeSockets()
+		return nil, err
+	}
 	return t, nil
+}
+
+// openLanes makes as many lanes as the listener with most sockets has.
+func (t *Transport) openLanes() error {
+	most := 0
+	for _, l := range t.listeners {
+		most = max(most, len(l.udp))
+	}
+	for n := range most {
+		l, err := newLane(t, n)
+		if err != nil {
+			t.closeLanes()
+			return fmt.Errorf("UDP reader %d: %w", n, err)
+		}
+		t.lanes = append(t.lanes, l)
+	}
+	return nil
+}
+
+func (t *Transport) closeLanes() {
+	for _, l := range t.lanes {
+		l.close()
+	}
 }
 
 func (t *Transport) bind(spec Spec) (*listener, error) {
@@ -138,7 +168,7 @@ func (t *Transport) bind(spec Spec) (*listener, error) {
 
 func (l *listener) close() {
 	for _, s := range l.udp {
-		s.conn.Close()
+		s.file.Close()
 	}
 	if l.tcp != nil {
 		l.tcp.Close()
@@ -156,16 +186,14 @@ func (t *Transport) closeSockets() {
 func (t *Transport) Run(ctx context.Context) error {
 	t.spawn(t.tellFailures)
 	for i, l := range t.listeners {
-		for lane, s := range l.udp {
-			r := &udpReader{t: t, listener: uint16(i), socket: s, out: t.newOut(lane), recv: newRecvHeaders(), errs: newErrorQueue()}
-			t.spawn(r.run)
-		}
 		if l.tcp != nil {
 			t.spawn(func() { t.acceptLoop(uint16(i), l.tcp) })
 		}
 	}
+	endLanes := t.runLanes()
 	<-ctx.Done()
 	t.stopping.Store(true)
+	endLanes()
 	t.life.Lock()
 	t.ended = true
 	t.life.Unlock()
@@ -176,6 +204,24 @@ func (t *Transport) Run(ctx context.Context) error {
 	}
 	t.running.Wait()
 	return nil
+}
+
+// runLanes starts the lanes; the func ends them. The sockets may be closed then, and not before. A busy lane keeps a processor of the
+// Go scheduler (GOMAXPROCS), so there is one more for each.
+func (t *Transport) runLanes() (end func()) {
+	var running sync.WaitGroup
+	for _, l := range t.lanes {
+		running.Go(l.run)
+	}
+	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + len(t.lanes))
+	return func() {
+		for _, l := range t.lanes {
+			l.stop()
+		}
+		running.Wait()
+		t.closeLanes()
+		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) - len(t.lanes))
+	}
 }
 
 // spawn starts a goroutine that Run waits for, unless Run is already ending.

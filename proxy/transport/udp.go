@@ -1,86 +1,42 @@
 package transport
 
-import (
-	"errors"
-	"net"
-	"time"
-
-	"golang.org/x/sys/unix"
-)
+import "golang.org/x/sys/unix"
 
 // A datagram passes through this file from top to bottom:
-//  1. wait until the socket is readable           run, the runtime's poller
-//  2. receive up to 32 datagrams, one system call readable
-//  3. read the clock once                         batch
-//  4. drop keepalives and what can not be answered
-//  5. hand each datagram to the handler, which collects its answers in the reader's Out
-//  6. flush: one system call per socket used
-//  7. if an ICMP error waits, hand it over as well
+//  1. wait until sockets of the lane are readable, read the clock once   lane.run
+//  2. receive up to 32 datagrams, one system call                       readable
+//  3. drop keepalives and what can not be answered                      batch
+//  4. hand each datagram to the handler, which collects its answers in the lane's Out
+//  5. if an ICMP error waits, hand it over as well                      icmp
+//  6. flush when every readable socket had its turn: one system call per socket used
 // Nothing on this way allocates, locks or logs per datagram.
 
 const poisonByte = 0xDB
 
-// A udpReader is the one goroutine that reads a socket. All its memory is its own.
+// A udpReader reads one socket. Its lane's thread alone uses it.
 type udpReader struct {
 	t        *Transport
 	listener uint16
-	socket   *udpSocket
-	out      *Out
+	fd       uintptr
+	out      *Out // the lane's
 	recv     *recvHeaders
 	errs     *errorQueue
 }
 
-func (r *udpReader) run() {
-	readable := r.readable
-	for !r.t.stopping.Load() {
-		err := r.socket.raw.Read(readable)
-		if errors.Is(err, net.ErrClosed) {
-			return
-		}
-		// Here only when the poller or the kernel can not wait on this socket just now. The poller does so when it saw an error and
-		// neither readable nor writable, that is with a full send buffer, and repeats it until its next event; out of memory
-		// is the other case. Go on by looking each millisecond.
-		time.Sleep(time.Millisecond)
-		if !r.t.stopping.Load() {
-			_ = r.socket.raw.Control(func(fd uintptr) { r.readable(fd) })
-		}
+// readable handles one batch of what the socket has. If there is more, the next wait returns at once.
+func (r *udpReader) readable(now int64, events uint32) {
+	n, errno := r.recv.receive(r.fd)
+	if errno == 0 {
+		r.batch(now, n)
 	}
-}
-
-// readable handles what the socket has until it has no more, and reports whether to leave the poller's loop: only to
-// stop, or when the kernel keeps failing. It may wait for the next edge after a batch that was not full: the socket was empty
-// (or had an error, which comes with an edge of its own) after the batch, and an edge since then makes the wait return.
-func (r *udpReader) readable(fd uintptr) bool {
-	r.t.stats.Wakeups.Add(1)
-	for failures := 0; failures < 64; {
-		if r.t.stopping.Load() {
-			return true
-		}
-		n, errno := r.recv.receive(fd)
-		switch errno {
-		case 0:
-			r.batch(n)
-			failures = 0
-			if n < recvBatch {
-				return false
-			}
-		case unix.EAGAIN:
-			if !r.icmp(fd) { // a sender may have taken the error off the socket; the queue still has its entry
-				return false
-			}
-		case unix.EINTR:
-		default: // an ICMP error waits: the kernel tells it once, ahead of any datagram
-			r.icmp(fd)
-			failures++
-		}
+	if events&unix.EPOLLERR != 0 || errno != 0 && errno != unix.EINTR {
+		r.icmp(now)
 	}
-	return true
 }
 
 // batch hands n datagrams to the handler and sends what it answers.
-func (r *udpReader) batch(n int) {
+func (r *udpReader) batch(now int64, n int) {
 	t := r.t
-	now := time.Now().UnixNano()
 	var bytes, keepalives, portZero int
 	for i := range n {
 		from, raw := r.recv.datagram(i)
@@ -95,7 +51,6 @@ func (r *udpReader) batch(n int) {
 			t.handler.Message(now, Peer{Listener: r.listener, Proto: UDP, Addr: from}, raw, r.out)
 		}
 	}
-	r.out.Flush()
 	if t.limits.Poison {
 		r.recv.poison(n)
 	}
@@ -117,15 +72,13 @@ func blank(raw []byte) bool {
 	return true
 }
 
-// icmp hands over waiting ICMP errors and reports whether there may be more.
-func (r *udpReader) icmp(fd uintptr) bool {
+// icmp hands over waiting ICMP errors; what is left comes with the next wait.
+func (r *udpReader) icmp(now int64) {
 	const most = 64 // then let datagrams have their turn
-	now := time.Now().UnixNano()
 	for range most {
-		e, ok := r.errs.next(fd)
+		e, ok := r.errs.next(r.fd)
 		if !ok {
-			r.out.Flush()
-			return false
+			return
 		}
 		switch {
 		case e.errno == unix.EMSGSIZE:
@@ -138,6 +91,4 @@ func (r *udpReader) icmp(fd uintptr) bool {
 			}
 		}
 	}
-	r.out.Flush()
-	return true
 }
