@@ -121,8 +121,12 @@ func startKamailio(t *testing.T, callee, probe string) *contestant {
 func startForwarder(t *testing.T, callee, probe string) (calls *contestant, probes string) {
 	t.Helper()
 	outer, second := freeAddr(t), freeAddr(t)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
 	pairs := fmt.Sprintf("%s %s %s,%s %s %s", outer, freeAddr(t), callee, second, freeAddr(t), probe)
 	c := &contestant{name: "forwarder", addr: outer}
-	c.proc = start(t, t.TempDir(), "forwarder", []string{forwardEnv + "=" + pairs}, os.Args[0])
+	c.proc = start(t, t.TempDir(), "forwarder", []string{forwardEnv + "=" + pairs}, self)
 	return c, second
 }
