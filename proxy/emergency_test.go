@@ -2,11 +2,13 @@ package proxy
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/hotcut/hotcut/policy"
+	"github.com/hotcut/hotcut/proxy/transport"
 )
 
 // An emergency call goes from target to target and then to the other platform, also by silence.
@@ -211,7 +213,7 @@ func TestPlatformsEmergencyLeg(t *testing.T) {
 }
 
 func carrierAt(name string, a *actor, egress int) carrier {
-	return carrier{name: name, hash: hash32(name), addr: a.addr, proto: 1, egress: egress}
+	return carrier{name: name, hash: hash32(name), addr: a.addr, proto: transport.UDP, egress: egress, nets: []sourceNet{{prefix: netip.PrefixFrom(a.addr.Addr(), a.addr.Addr().BitLen())}}}
 }
 
 // The record names the targets that were given up, in order, and what they said.

@@ -203,8 +203,9 @@ func (s *shard) rewrite(dst []byte, m *wire.Message, r *request, topo *topology,
 	case outL.proto != transport.UDP && m.ContentLength < 0:
 		sp.AddContentLength() // a datagram may do without, a stream may not
 	}
-	s.popRoutes(sp, m, h, topo)
-	if h.retarget != "" {
+	switch next, ok := s.popRoutes(sp, m, h, topo); {
+	case ok && strictNext(sp, m, &next, h.retarget):
+	case h.retarget != "":
 		sp.Replace(m.RequestURI, []byte(h.retarget))
 	}
 	if r.reg != nil {
@@ -286,8 +287,9 @@ func (r *request) dialogEnd(topo *topology, in *listener) end {
 	return a.end()
 }
 
-// popRoutes removes the Routes that are ours, and the preloaded one that named a platform.
-func (s *shard) popRoutes(sp *wire.Splice, m *wire.Message, h *hop, topo *topology) {
+// popRoutes removes the Routes that are ours, and the preloaded one that named a platform. What it returns is where the
+// request goes next.
+func (s *shard) popRoutes(sp *wire.Splice, m *wire.Message, h *hop, topo *topology) (next wire.Elem, ok bool) {
 	for e := range m.Elems(wire.HRoute) {
 		uri := e.URI.Of(m.Raw)
 		u, ok := wire.ParseURI(uri)
@@ -297,9 +299,11 @@ func (s *shard) popRoutes(sp *wire.Splice, m *wire.Message, h *hop, topo *topolo
 			continue
 		case h.dropNext:
 			sp.DeleteElem(e)
+			return next, false
 		}
-		return
+		return e, !h.toPeer
 	}
+	return next, false
 }
 
 // stepServer gives an event to the server transaction and does what it asks; the message of a Send event is sent by

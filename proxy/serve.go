@@ -28,6 +28,7 @@ func (s *shard) serve(now int64, from transport.Peer, m *wire.Message, callHash 
 		s.edge.drop(causeUnknownInside)
 		return
 	}
+	m = s.loosen(a)
 	a.answersTo()
 	m.Stamped(from.Addr, a.who.forceRport())
 	a.name(s)

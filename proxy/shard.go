@@ -47,6 +47,7 @@ type shard struct {
 	in      arrival
 	again   wire.Message // a message of ours, scanned again
 	splice  wire.Splice
+	loose   loose
 	scratch [4][]byte
 	anchoring
 }
