@@ -204,7 +204,7 @@ func (s *shard) rewrite(dst []byte, m *wire.Message, r *request, topo *topology,
 		sp.AddContentLength() // a datagram may do without, a stream may not
 	}
 	switch next, ok := s.popRoutes(sp, m, h, topo); {
-	case ok && strictNext(sp, m, &next, h.retarget):
+	case ok && h.strictNext(sp, m, &next):
 	case h.retarget != "":
 		sp.Replace(m.RequestURI, []byte(h.retarget))
 	}

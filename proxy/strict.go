@@ -63,9 +63,9 @@ func (s *shard) opens(a *arrival, user []byte) (ok bool) {
 	return ok
 }
 
-// strictNext rewrites for a next hop that is a strict router. retarget is the Request-URI to send, if it is not the one that
-// came. false: next is a loose router.
-func strictNext(sp *wire.Splice, m *wire.Message, next *wire.Elem, retarget string) bool {
+// strictNext rewrites for a next hop that is a strict router. In a dialog the Route below ours is that of the element behind us;
+// outside it may be a wish that we do not follow. false: next is a loose router, or not where the request goes.
+func (h *hop) strictNext(sp *wire.Splice, m *wire.Message, next *wire.Elem) bool {
 	uri := next.URI.Of(m.Raw)
 	u, ok := wire.ParseURI(uri)
 	if !ok {
@@ -74,12 +74,16 @@ func strictNext(sp *wire.Splice, m *wire.Message, next *wire.Elem, retarget stri
 	if _, lr := wire.Param(u.Params.Of(uri), "lr"); lr {
 		return false
 	}
+	if addr, _, ok := uriAddress(uri); !h.inDialog && (!ok || addr != h.peer.Addr) {
+		return false
+	}
 	last := next.Header
 	for i := last; i < len(m.Headers); i++ {
 		if m.Headers[i].ID == wire.HRoute {
 			last = i
 		}
 	}
+	retarget := h.retarget
 	if retarget == "" {
 		retarget = string(m.RequestURI.Of(m.Raw))
 	}

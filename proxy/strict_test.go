@@ -83,6 +83,20 @@ func TestStrictWithForeignToken(t *testing.T) {
 	}
 }
 
+// Outside dialogs only a Route that is followed is the next hop.
+func TestStrictRouteOfANewCall(t *testing.T) {
+	sc := newScene(t, tenant("acme", policy.StageCore)).start()
+	carrier := sc.actor("198.51.100.7:5060")
+	topo := sc.edge().topo.Load()
+	topo.carriers = append(topo.carriers, carrierAt("carrier-a", carrier, -1))
+	sc.legacy[0].invite("named", "sip:anna@acme.example", "sip:+13035550100@elsewhere.example", "Route: <sip:198.51.100.7>\n")
+	if r := carrier.want("INVITE sip:198.51.100.7 SIP/2.0").headers("Route"); len(r) != 1 || r[0] != "<sip:+13035550100@elsewhere.example>" {
+		t.Errorf("Routes %q", r)
+	}
+	sc.legacy[0].invite("ignored", "sip:carol@acme.example", "sip:bob@acme.example", "Route: <sip:192.0.2.50>\n")
+	sc.core[0].want("INVITE sip:bob@acme.example")
+}
+
 // RFC 3261 section 16.6 item 6: the next hop is a strict router.
 func TestStrictRouterBehindUs(t *testing.T) {
 	sc := newScene(t, tenant("acme", policy.StageLegacy)).start()
