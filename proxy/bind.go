@@ -20,6 +20,7 @@ func (s *shard) bind(now int64, sp *wire.Splice, m *wire.Message, b *branch) {
 		said, hasExpires = seconds(m.Value(i))
 	}
 	listed, any := [maxContacts]bool{}, false
+	host := r.topo.listeners[b.peer.Listener].reachHost()
 	shortest := int64(0)
 	for e := range m.Elems(wire.HContact) {
 		any = true
@@ -29,6 +30,10 @@ func (s *shard) bind(now int64, sp *wire.Splice, m *wire.Message, b *branch) {
 			continue
 		}
 		c := &reg.contacts[n]
+		if r.byContact() && !atHost(m.Raw, &e, host) && listsAt(m, reg, n, host) {
+			sp.DeleteElem(e) // of the edge that it came by before: the phone is here now, and is not to see itself twice
+			continue
+		}
 		granted := c.asked
 		v, found := wire.Param(e.Params.Of(m.Raw), "expires")
 		switch {
@@ -110,7 +115,29 @@ func (reg *registration) find(raw []byte, e *wire.Elem) int {
 	return -1
 }
 
-// restoreOther puts another phone's contact, which the target knows as ours, back into its own words.
+// atHost tells whether a Contact of ours names the host that this edge writes.
+func atHost(raw []byte, e *wire.Elem, host string) bool {
+	uri := e.URI.Of(raw)
+	u, ok := wire.ParseURI(uri)
+	if !ok {
+		return false
+	}
+	_, ours := bindingOf(u.User.Of(uri))
+	return !ours || joinHost(string(u.Host.Of(uri)), max(u.Port, 1)) == host || u.Port == 0 && joinHost(string(u.Host.Of(uri)), 5060) == host
+}
+
+// listsAt: the 2xx also lists contact n as this edge wrote it.
+func listsAt(m *wire.Message, reg *registration, n int, host string) bool {
+	for e := range m.Elems(wire.HContact) {
+		if reg.find(m.Raw, &e) == n && atHost(m.Raw, &e, host) {
+			return true
+		}
+	}
+	return false
+}
+
+// restoreOther puts another phone's contact, which the target knows as ours (an edge's: the id says which), back into its own
+// words.
 func (s *shard) restoreOther(sp *wire.Splice, raw []byte, e *wire.Elem) {
 	uri := e.URI.Of(raw)
 	u, ok := wire.ParseURI(uri)
@@ -118,7 +145,7 @@ func (s *shard) restoreOther(sp *wire.Splice, raw []byte, e *wire.Elem) {
 		return
 	}
 	id, ok := bindingOf(u.User.Of(uri))
-	if !ok || !s.edge.topo.Load().reaches(u.Host.Of(uri), u.Port) {
+	if !ok {
 		return
 	}
 	if x := s.edge.location.Get(id); x != nil {

@@ -39,6 +39,7 @@ const (
 	causeForeignNotify          // a NOTIFY without dialog of the platform that does not serve: answered and dropped
 	causeForeignCheckSync       // likewise, and it would have restarted the phone
 	causeIntercepted            // a further branch of a call that was turned to the serving platform
+	causeInterceptFailed        // the serving platform would not have a call that was turned to it: the phone rings after all
 	causePhoneChallenge         // a phone challenged a platform's request: its answer would leak a digest
 	causeEvicted                // a subscription whose platform no longer serves
 	causeRefusedSDP             // a session description that no two readers read alike: 488, unless the tenant says pass
@@ -51,7 +52,7 @@ var causeWords = [causes]string{
 	"none", "scan", "unknown_inside", "source_limit", "tenant_limit", "table_full", "bad_extension", "loop", "loop_fuse", "foreign_route", "bad_token",
 	"wrong_side", "no_dialog", "no_tenant", "no_trunk", "no_target", "no_flow", "no_policy", "draining", "stray_response",
 	"response_source", "stray_cancel", "stray_ack", "timeout", "transport", "too_big", "unreachable_peer", "bad_register", "register_rate", "answered_ping",
-	"not_serving", "foreign_notify", "foreign_check_sync", "intercepted", "phone_challenge", "evicted", "refused_sdp", "trailing_bytes", "panic",
+	"not_serving", "foreign_notify", "foreign_check_sync", "intercepted", "intercept_failed", "phone_challenge", "evicted", "refused_sdp", "trailing_bytes", "panic",
 }
 
 func (c cause) String() string { return causeWords[c] }

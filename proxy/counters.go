@@ -28,6 +28,7 @@ type counters struct {
 	credentials *metrics.Vec
 	intercepted *metrics.Vec
 	shaped      *metrics.Vec
+	awaited     *metrics.Vec
 	keepalives  *metrics.Vec
 	kept        *metrics.Vec
 	framing     map[string]int      // wire's faults by name: what the transport tells of streams
@@ -70,6 +71,7 @@ func newCounters(e *Edge) *counters {
 	c.credentials = s.Counter("hotcut_credentials_total", "credentials of the other platform taken out, credentials of nobody's nonce passed, challenges made to say stale=true", "change", credentialWords)
 	c.intercepted = s.Counter("hotcut_intercepted_total", "calls of the platform that does not serve, turned to the one that does", "platform", []string{"legacy", "core"})
 	c.shaped = s.Counter("hotcut_registers_delayed_total", "REGISTERs that waited for their turn at a target", "", nil)
+	c.awaited = s.Counter("hotcut_calls_awaited_total", "calls that waited until their phone had been handed over", "", nil)
 	c.keepalives = s.Counter("hotcut_keepalives_total", "keepalives sent to phones", "", nil)
 	c.kept = registerKeeper(s, e)
 	for i, f := range faults {

@@ -24,9 +24,17 @@ const (
 
 // answering is the platform whose challenge the request answers just now: it goes there, whatever the policy has become,
 // so that a flip between 401 and answer costs nothing.
-func (s *shard) answering(a *arrival) policy.Platform {
+//
+// Not so a phone that says good-bye: the platform that serves is to hear of it. Nor one that registers, if the platform that
+// serves takes no REGISTER of ours: nobody would hand it over.
+func (s *shard) answering(a *arrival, serves policy.Platform) policy.Platform {
 	m := a.m
-	if !m.Is("REGISTER") && !m.Is("INVITE") && !m.Is("SUBSCRIBE") {
+	switch {
+	case m.Is("REGISTER"):
+		if leaves(m) || !a.topo.takesOurs(a.poolFor(serves)) {
+			return policy.NoPlatform
+		}
+	case !m.Is("INVITE") && !m.Is("SUBSCRIBE"):
 		return policy.NoPlatform
 	}
 	for i := range m.Headers {
@@ -63,11 +71,12 @@ func (s *shard) origin(m *wire.Message, value []byte, now int64) (o digest.Origi
 	if !digest.ParseCredentials(&p, value) {
 		return o, false
 	}
-	platform, at, call, ok := s.edge.nonces.Origin(p.Nonce.In(value), now/1e9)
-	if !ok {
-		return o, false
+	nonce := p.Nonce.In(value)
+	if platform, at, _, ok := s.edge.nonces.Origin(s.ofCall(nonce, callID), now/1e9); ok {
+		return digest.Origin{Ours: o.Ours, Platform: platform, At: at, SameCall: true}, true
 	}
-	return digest.Origin{Ours: o.Ours, Platform: platform, At: at, SameCall: call == s.auth.CallHash(callID)}, true
+	platform, at, _, ok := s.edge.nonces.Origin(nonce, now/1e9)
+	return digest.Origin{Ours: o.Ours, Platform: platform, At: at}, ok
 }
 
 // spliceCredentials edits the credentials of a request to a platform's target.
@@ -82,7 +91,7 @@ func (s *shard) spliceCredentials(sp *wire.Splice, m *wire.Message, r *request) 
 		case known && policy.Platform(o.Platform) != r.hop.platform || o.Ours && !known: // the other's, or under a key that is gone
 			sp.DeleteHeader(i)
 			s.edge.count.credentials.Add(credentialsStripped, 1)
-			r.noteNonce(value)
+			r.noteNonce(m.Headers[i].ID, value)
 		case known:
 			if o.Ours { // by its opaque; one that is known by its nonce has none of ours in it
 				if back := digest.AppendRestored(nil, value, o); string(back) != string(value) {
@@ -91,22 +100,45 @@ func (s *shard) spliceCredentials(sp *wire.Splice, m *wire.Message, r *request) 
 			}
 		default:
 			s.edge.count.credentials.Add(credentialsUnknown, 1)
-			r.noteNonce(value)
+			r.noteNonce(m.Headers[i].ID, value)
 		}
 	}
 }
 
-// noteNonce remembers the nonce that a challenge may have to call stale.
-func (r *request) noteNonce(value []byte) {
+// noteNonce remembers the nonce that a challenge may have to call stale. A phone may answer two challenges in one request, a
+// registrar's and a proxy's: each is renewed by its own kind of challenge.
+func (r *request) noteNonce(id wire.HeaderID, value []byte) {
 	var p digest.Params
 	if digest.ParseCredentials(&p, value) {
-		r.nonce = append(r.nonce[:0], p.Nonce.In(value)...)
+		n := &r.nonce[kindOf(id)]
+		*n = append((*n)[:0], p.Nonce.In(value)...)
 	}
+}
+
+// kindOf tells the pairs of headers apart: 0 for WWW-Authenticate and its answer, 1 for Proxy-Authenticate and its own.
+func kindOf(id wire.HeaderID) int {
+	if id == wire.HProxyAuthenticate || id == wire.HProxyAuthorization {
+		return 1
+	}
+	return 0
+}
+
+// ofCall is a nonce as one Call-ID knows it: registrars give all phones that come in one second the same nonce, and each of
+// them is to be asked again once.
+func (s *shard) ofCall(nonce, callID []byte) []byte {
+	s.nonce = append(append(append(s.nonce[:0], callID...), 0), nonce...)
+	return s.nonce
 }
 
 // spliceChallenge marks the challenges of a response that a platform gives to a phone or a customer's PBX.
 func (s *shard) spliceChallenge(sp *wire.Splice, m *wire.Message, r *request, now int64) {
-	stale := false
+	var stale [2]bool
+	callID := m.CallID.Of(m.Raw)
+	learn := func(nonce []byte) {
+		p, hash := uint8(r.hop.platform), s.auth.CallHash(callID)
+		s.edge.nonces.Learn(nonce, p, hash, now/1e9)
+		s.edge.nonces.Learn(s.ofCall(nonce, callID), p, hash, now/1e9)
+	}
 	for i := range m.Headers {
 		value := unfolded(m, i)
 		switch m.Headers[i].ID {
@@ -115,14 +147,13 @@ func (s *shard) spliceChallenge(sp *wire.Splice, m *wire.Message, r *request, no
 			if !digest.ParseChallenge(&p, value) {
 				continue
 			}
-			platform, callID := uint8(r.hop.platform), m.CallID.Of(m.Raw)
-			s.edge.nonces.Learn(p.Nonce.In(value), platform, s.auth.CallHash(callID), now/1e9)
-			out, ok := s.auth.AppendChallenge(nil, value, platform, now/1e9, callID)
+			learn(p.Nonce.In(value))
+			out, ok := s.auth.AppendChallenge(nil, value, uint8(r.hop.platform), now/1e9, callID)
 			if !ok {
 				out = append([]byte(nil), value...)
 			}
-			if len(r.nonce) > 0 && (stale || s.edge.nonces.StaleOnce(r.nonce, now/1e9)) {
-				stale = true
+			if k := kindOf(m.Headers[i].ID); len(r.nonce[k]) > 0 && (stale[k] || s.edge.nonces.StaleOnce(s.ofCall(r.nonce[k], callID), now/1e9)) {
+				stale[k] = true
 				out = digest.AppendStale(nil, out)
 				s.edge.count.credentials.Add(credentialsStale, 1)
 			}
@@ -130,7 +161,7 @@ func (s *shard) spliceChallenge(sp *wire.Splice, m *wire.Message, r *request, no
 		case wire.HAuthenticationInfo:
 			var p digest.Params
 			if digest.ParseInfo(&p, value) && p.NextNonce.Present() {
-				s.edge.nonces.Learn(p.NextNonce.In(value), uint8(r.hop.platform), s.auth.CallHash(m.CallID.Of(m.Raw)), now/1e9)
+				learn(p.NextNonce.In(value))
 			}
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/hotcut/hotcut/policy"
+	"github.com/hotcut/hotcut/proxy/config"
 )
 
 // credentials answers a challenge as a phone does: it repeats nonce and opaque.
@@ -48,7 +49,9 @@ const (
 
 // A flip between 401 and answer costs nothing: the answer goes to who asked, and the phone is handed over from there.
 func TestAnswerGoesToWhoAsked(t *testing.T) {
-	w := newWorld(t, tenant("acme", policy.StageLegacy)).start()
+	w := newWorld(t, tenant("acme", policy.StageLegacy))
+	w.takesOurs()
+	w.start()
 	asked := w.challenged(w.legacy, 1, "", legacyChallenge)
 	if got := asked.headers("WWW-Authenticate")[0]; strings.Contains(got, `"theirs"`) || strings.Contains(got, "stale") || !strings.Contains(got, `nonce="L1"`) {
 		t.Errorf("the phone was asked %s", got)
@@ -95,14 +98,18 @@ func TestOtherPlatformsCredentials(t *testing.T) {
 		t.Errorf("the phone would ask its user: %s", got)
 	}
 
-	// The same nonce once more: now it is said as core says it.
-	c = w.invite("b", "acme.example", strings.Replace(reuse, "Authorization", "Proxy-Authorization", 1))
-	w.core.reply(w.core.want("INVITE "), "407 Proxy Authentication Required", "Proxy-Authenticate: "+strings.ReplaceAll(coreChallenge, "C1", "C3")+"\n")
-	third := w.phone.wantFinal("SIP/2.0 407")
-	w.core.want("ACK ")
-	w.phone.send(w.out, hopAckOf(c.request("ACK", 1, "sip:bob@acme.example", "")))
-	if got := third.headers("Proxy-Authenticate")[0]; strings.Contains(got, "stale") {
-		t.Errorf("stale twice for one nonce: %s", got)
+	// The same nonce once more in this call: now it is said as core says it. In another call, or by another phone that got
+	// it in the same second, it is said once more.
+	for i, id := range []string{"a", "b"} {
+		c = &call{w: w, by: w.phone, id: id, domain: "acme.example", to: "<sip:bob@acme.example>"}
+		w.phone.send(w.out, c.request("INVITE", 2-i, "sip:bob@acme.example", strings.Replace(reuse, "Authorization", "Proxy-Authorization", 1)))
+		w.core.reply(w.core.want("INVITE "), "407 Proxy Authentication Required", "Proxy-Authenticate: "+strings.ReplaceAll(coreChallenge, "C1", "C3")+"\n")
+		third := w.phone.wantFinal("SIP/2.0 407")
+		w.core.want("ACK ")
+		w.phone.send(w.out, strings.Replace(c.request("ACK", 2-i, "sip:bob@acme.example", ""), fmt.Sprintf("-%da", 2-i), fmt.Sprintf("-%d", 2-i), 1))
+		if got := third.headers("Proxy-Authenticate")[0]; strings.Contains(got, "stale") != (i == 1) {
+			t.Errorf("call %s: asked %s", id, got)
+		}
 	}
 
 	// With core's own nonce core's answer passes as it is: a wrong password is one.
@@ -116,6 +123,63 @@ func TestOtherPlatformsCredentials(t *testing.T) {
 		t.Errorf("a wrong password was called stale: %s", got)
 	}
 	_ = c
+}
+
+// A phone that answers a registrar's and a proxy's challenge in every request: the proxy's new challenge does not use up what
+// the registrar's owes it.
+func TestTwoKindsOfCredentials(t *testing.T) {
+	w := newWorld(t, tenant("acme", policy.StageLegacy)).start()
+	www := credentials(w.challenged(w.legacy, 1, "", legacyChallenge), "WWW-Authenticate")
+	w.registered(w.legacy, 2, anna+www, anna)
+	c := w.invite("a", "acme.example", www)
+	w.legacy.reply(w.legacy.want("INVITE "), "407 Proxy Authentication Required", "Proxy-Authenticate: "+strings.ReplaceAll(legacyChallenge, "L1", "L2")+"\n")
+	proxy := credentials(w.phone.wantFinal("SIP/2.0 407"), "Proxy-Authenticate")
+	w.legacy.want("ACK ")
+	w.phone.send(w.out, hopAckOf(c.request("ACK", 1, "sip:bob@acme.example", "")))
+	w.move("acme", func(x *policy.Tenant) { x.Stage = policy.StageCore })
+
+	for i, both := range []string{proxy + www, www + proxy} {
+		c = w.invite(fmt.Sprint("b", i), "acme.example", both)
+		w.core.reply(w.core.want("INVITE "), "407 Proxy Authentication Required", "Proxy-Authenticate: "+strings.ReplaceAll(coreChallenge, "C1", fmt.Sprint("C", i))+"\n")
+		got := w.phone.wantFinal("SIP/2.0 407").headers("Proxy-Authenticate")[0]
+		w.core.want("ACK ")
+		w.phone.send(w.out, hopAckOf(c.request("ACK", 1, "sip:bob@acme.example", "")))
+		if stale := strings.Contains(got, "stale=true"); !stale {
+			t.Errorf("%d: the proxy's challenge: %s", i, got)
+		}
+	}
+	w.invite("c", "acme.example", www) // to a platform that asks as a user agent
+	w.core.reply(w.core.want("INVITE "), "401 Unauthorized", "WWW-Authenticate: "+strings.ReplaceAll(coreChallenge, "C1", "C9")+"\n")
+	if got := w.phone.wantFinal("SIP/2.0 401").headers("WWW-Authenticate")[0]; !strings.Contains(got, "stale=true") {
+		t.Errorf("the phone would ask its user: %s", got)
+	}
+}
+
+// A phone that says good-bye says it to the platform that serves, whoever challenged it; and so does one that registers, where
+// nobody could hand it over.
+func TestGoodByeGoesToWhoServes(t *testing.T) {
+	for _, keep := range []bool{true, false} {
+		w := newWorld(t, tenant("acme", policy.StageLegacy))
+		lines := strings.Replace(anna, "600", "0", 1)
+		if keep {
+			w.takesOurs()
+		} else {
+			lines = anna
+		}
+		w.start()
+		asked := w.challenged(w.legacy, 1, "", legacyChallenge)
+		w.move("acme", func(x *policy.Tenant) { x.Stage = policy.StageCore })
+		w.phone.register(w.out, 2, "acme.example", lines+credentials(asked, "WWW-Authenticate"))
+		if m := w.core.want("REGISTER "); len(m.headers("Authorization")) != 0 {
+			t.Errorf("core got\n%s", m.text)
+		}
+	}
+}
+
+// takesOurs configures core to take REGISTERs of our own.
+func (w *world) takesOurs() {
+	w.cfg.Listen = append(w.cfg.Listen, config.Listen{Name: "own", Side: config.Own, Transport: config.UDP, Address: home + ":" + freePort(w.t)})
+	w.cfg.Platforms.Core.Targets[0].Keep = "trust"
 }
 
 // A nonce that nobody remembers passes; if it is refused, the phone is told that it was the nonce, once.

@@ -163,7 +163,7 @@ func (s *shard) bound(a *arrival) *location.Binding {
 }
 
 // reachesByID: the Request-URI is our Contact for a binding, and a platform or an edge calls it.
-func (a *arrival) reachesByID() bool {
+func (s *shard) reachesByID(a *arrival) bool {
 	if a.who.kind != partyPlatform && a.who.kind != partyEdge || !a.m.To.Tag.Empty() && a.state == goodToken {
 		return false
 	}
@@ -173,5 +173,5 @@ func (a *arrival) reachesByID() bool {
 		return false
 	}
 	a.reached, ok = bindingOf(u.User.Of(uri))
-	return ok && a.topo.reaches(u.Host.Of(uri), u.Port)
+	return ok && (a.topo.reaches(u.Host.Of(uri), u.Port) || s.edge.location.Get(a.reached) != nil) // or another edge's name
 }

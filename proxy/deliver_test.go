@@ -69,6 +69,11 @@ func TestIntercept(t *testing.T) {
 	path := w.bind(w.legacy)
 	w.move("acme", func(x *policy.Tenant) { x.Stage = policy.StageCore })
 
+	// Core has been told of the phone.
+	b := w.bindings("acme.example")["anna"].Clone()
+	b.Holds[1] = location.Hold{Until: b.Told, Own: true, Stamp: b.Stamp + 1}
+	w.edge.location.Put(b)
+
 	// The rev is young: another edge may still think otherwise, so the phone rings.
 	c := w.request(w.legacy, path, "young", "INVITE", "")
 	w.phone.reply(w.phone.want("INVITE "), "486 Busy Here", "")
@@ -94,6 +99,58 @@ func TestIntercept(t *testing.T) {
 		t.Errorf("legacy got\n%s", ok.text)
 	}
 	w.phone.silentBut("INVITE ")
+}
+
+// A call that was turned over and that the serving platform would not have rings the phone after all; so does one to a phone
+// that this platform does not know yet.
+func TestInterceptFails(t *testing.T) {
+	w := newWorld(t, tenant("acme", policy.StageLegacy)).start()
+	path := w.bind(w.legacy)
+	w.move("acme", func(x *policy.Tenant) { x.Stage = policy.StageCore })
+	w.edge.revSince.Store(0)
+	c := w.request(w.legacy, path, "early", "INVITE", "")
+	w.phone.reply(w.phone.want("INVITE sip:anna@"+w.phone.addr()), "486 Busy Here", "")
+	w.phone.want("ACK ")
+	w.legacy.wantFinal("SIP/2.0 486")
+	w.legacy.send(w.in, hopAckOf(c.request("ACK", 1, "sip:x", "")))
+
+	b := w.bindings("acme.example")["anna"].Clone()
+	b.Holds[1] = location.Hold{Until: b.Told, Own: true, Stamp: b.Stamp + 1}
+	w.edge.location.Put(b)
+	c = w.request(w.legacy, path, "late", "INVITE", "")
+	w.core.reply(w.core.want("INVITE sip:anna@acme.example "), "407 Proxy Authentication Required", "Proxy-Authenticate: "+coreChallenge+"\n")
+	w.core.want("ACK ")
+	inv := w.phone.want("INVITE sip:anna@" + w.phone.addr())
+	if len(inv.headers("Record-Route")) != 2 || len(inv.headers("Route")) != 0 {
+		t.Errorf("the phone got\n%s", inv.text)
+	}
+	w.phone.reply(inv, "200 OK", "")
+	c.answered(w.legacy.wantFinal("SIP/2.0 200"))
+	w.legacy.send(w.in, c.request("ACK", 1, c.remote, ""))
+	w.phone.want("ACK ")
+	w.legacy.send(w.in, c.request("BYE", 2, c.remote, ""))
+	w.phone.reply(w.phone.want("BYE "), "200 OK", "")
+	w.legacy.want("SIP/2.0 200")
+}
+
+// A call that comes while its phone is handed over waits for that, and puts it first.
+func TestCallWaitsForHandOver(t *testing.T) {
+	w := newWorld(t, tenant("acme", policy.StageLegacy))
+	w.takesOurs()
+	w.start()
+	w.bind(w.legacy)
+	w.move("acme", func(x *policy.Tenant) { x.Stage = policy.StageCore })
+	own := w.core.want("REGISTER ")
+	c := w.invite("a", "acme.example", "")
+	c.to = "<sip:anna@acme.example>"
+	w.phone.send(w.out, strings.Replace(c.request("INVITE", 9, "sip:anna@acme.example", ""), "-9", "-call", 1))
+	w.core.want("INVITE sip:bob@acme.example ") // somebody whom no edge knows goes at once
+	w.core.silent()
+	w.core.confirm(own, "Contact: "+own.headers("Contact")[0]+";expires=3600\n")
+	w.core.want("INVITE sip:anna@acme.example ")
+	if n := w.edge.count.set.Snapshot()["hotcut_calls_awaited_total"]; n != 1 {
+		t.Errorf("%d calls waited, want 1", n)
+	}
 }
 
 // What else the platform that does not serve may say to a phone.

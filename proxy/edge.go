@@ -93,6 +93,7 @@ type Edge struct {
 	phones      atomic.Pointer[map[netip.Addr]int32] // behind each address
 	intercepts  intercepts
 	fuse        fuse
+	waits       waits
 	evictedFor  *policy.Snapshot // the timer goroutine's: by which subscriptions were last looked at
 	revSince    atomic.Int64     // unix ns: when the policy in force came
 	now         func() int64     // for what comes from aside; steps get the time as a value
@@ -141,6 +142,7 @@ func New(o Options) (_ *Edge, err error) {
 	e.lines.queue = make(chan func(), 64)
 	e.nonces = digest.NewNonces(nonceEntries, nonceAge*time.Second)
 	e.intercepts.seed, e.fuse.seed = maphash.MakeSeed(), maphash.MakeSeed()
+	e.waits.init()
 	e.now = func() int64 { return time.Now().UnixNano() }
 	e.newOut = func() *transport.Out { return e.transport.NewOut() }
 	e.readers.New = func() any { return new(reader) }
@@ -209,6 +211,7 @@ func (e *Edge) Run(ctx context.Context) error {
 	if e.media != nil {
 		g.Go(func() error { return e.runMedia(ctx) })
 	}
+	g.Go(func() error { e.waits.run(ctx, func(x resumption) { e.answered(x.key, x.callHash) }); return nil })
 	if e.sharing != nil {
 		g.Go(func() error { return e.sharing.Run(ctx) })
 	}

@@ -103,7 +103,7 @@ func (s *shard) branchFailed(now int64, b *branch, why cause, out *transport.Out
 	if b.given || r.final || r.current != b {
 		return
 	}
-	if s.nextTarget(now, r, b, 0, why, out) {
+	if s.nextTarget(now, r, b, 0, why, out) || s.back(now, r, b, 503, out) {
 		return
 	}
 	if s.upKept(now, r, out) { // a peer's answer outranks our own

@@ -51,7 +51,8 @@ type request struct {
 	dialog    *dialog
 	record    *callrecord.Record
 	reg       *registration // of a phone's REGISTER
-	nonce     []byte        // of credentials that a challenge must call stale
+	nonce     [2][]byte     // of credentials that a challenge must call stale: a registrar's, a proxy's
+	awaits    []location.ID // phones whose hand-over it waits for
 	asking    bool          // parked until Redis says where the phone is
 	clamp     bool          // of SUBSCRIBE: its tenant moves, and it may not last
 	register  bool

@@ -7,6 +7,7 @@ import (
 
 	"github.com/hotcut/hotcut/policy"
 	"github.com/hotcut/hotcut/proxy/location"
+	"github.com/hotcut/hotcut/proxy/transport"
 	"github.com/hotcut/hotcut/proxy/wire"
 )
 
@@ -63,13 +64,14 @@ func firstToken(b []byte) []byte {
 
 // intercept turns a call to the platform that serves the phone. The calling platform may fork to every device of the
 // AoR: one branch goes over, the others are refused for two seconds, and the other platform forks. A call that comes back
-// within five seconds is delivered: somebody sends in circles. So is one while this edge may be wrong about who serves.
+// within five seconds is delivered: somebody sends in circles. So is one while this edge may be wrong about who serves, or
+// the other platform does not know the phone yet; and one that it would not have.
 func (s *shard) intercept(a *arrival, b *location.Binding, d policy.Decision, h *hop) (bool, rejection) {
 	if c, ok := s.edge.ring.Get(a.key, a.now); ok && s.repeat(a, c, h) {
 		h.retarget = "sip:" + b.AoR
 		return true, rejection{}
 	}
-	if !s.edge.sure(a.policy, a.now) {
+	if !s.edge.sure(a.policy, a.now) || !s.held(b, d.Platform, a.now/1e9) {
 		return false, rejection{}
 	}
 	switch s.edge.intercepts.claim(a.m.From.URI.Of(a.m.Raw), b.AoR, a.now) {
@@ -90,8 +92,56 @@ func (s *shard) intercept(a *arrival, b *location.Binding, d policy.Decision, h 
 	}
 	h.aim(a.topo, i, nil)
 	h.seal, h.retarget = true, "sip:"+b.AoR
+	back := hop{target: -1, trusts: h.trusts, decision: h.decision, tenant: h.tenant, seal: true}
+	if e, ok := s.flowOf(a, b); ok && b.Flow.Edge == s.edge.cfg.Node && s.toFlow(a, a.topo.node, &e, &back).cause == causeNone {
+		if a.state != goodToken {
+			back.retarget = b.URI
+		}
+		h.back = &back
+	}
 	s.edge.count.intercepted.Add(int(d.Platform)-1, 1)
 	return true, rejection{}
+}
+
+// held: the platform holds some phone of the AoR.
+func (s *shard) held(b *location.Binding, p policy.Platform, sec int64) bool {
+	for _, x := range s.edge.location.OfAoR(b.Tenant, b.AoR) {
+		if x.Of(location.Platform(p)).Until > sec {
+			return true
+		}
+	}
+	return false
+}
+
+// back takes a call that was turned over to the phone after all: the platform that serves would not have it.
+func (s *shard) back(now int64, r *request, b *branch, status int, out *transport.Out) bool {
+	if r.hop.back == nil || r.raw == nil || r.final || r.cancelled || b.rang {
+		return false
+	}
+	switch {
+	case status == 401, status == 403, status == 404, status == 407, status >= 500 && status < 600:
+	default:
+		return false
+	}
+	m := &s.again
+	if m.Scan(r.raw, &s.edge.limits) != wire.FaultNone {
+		return false
+	}
+	a := s.arrivalOf(now, r, m)
+	h := *r.hop.back
+	if rej := s.anchor(a, &h); rej.cause != causeNone {
+		return false
+	}
+	b.given = true
+	r.hop = h
+	s.holdMedia(a, r)
+	if r.dialog != nil {
+		r.dialog.b, r.dialog.target = h.to, ""
+		s.holdAnchor(a, r)
+	}
+	s.edge.drop(causeInterceptFailed)
+	s.launch(now, r, m, out)
+	return true
 }
 
 // sure: the policy is fresh, and not so young that another edge may still run the one before.

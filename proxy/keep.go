@@ -64,6 +64,7 @@ type keptSide struct {
 	state     sideState
 	none      bool // wanted, but the target takes no REGISTER of ours
 	urgent    bool // queued as such
+	called    bool // somebody calls the phone
 	failures  uint8
 	seq       uint32 // of its entry in a queue
 	cseq      uint32 // last that we used
@@ -127,7 +128,10 @@ func (k *keeper) init(e *Edge, table *location.Table, binding []byte) {
 func (e *Edge) openKeeper(ring config.KeyRing) error {
 	binding, _ := ring.Binding()
 	e.keeper.init(e, e.location, binding[:])
-	e.location.OnChange(e.keeper.changed)
+	e.location.OnChange(func(b *location.Binding) {
+		e.keeper.changed(b)
+		e.waits.changed(b, e.now()/1e9)
+	})
 	return e.keeper.loadSecrets(e.cfg.Secrets)
 }
 

@@ -14,7 +14,7 @@ type laneKey struct {
 // lane is what waits for one target, at its pace: hand-overs first, then what is only kept. Each binding has at most one
 // entry that counts (its seq fits), so the queue is bounded by the table.
 type lane struct {
-	queues [2]lineUp // urgent, not
+	queues [3]lineUp // somebody calls the phone, urgent, not
 	rate   float64   // per second
 	tokens float64
 	filled int64 // unix ns
@@ -60,14 +60,33 @@ func (k *keeper) queue(x *keptBinding, i int, t *target, urgent bool) {
 	l.rate = float64(t.keepRate)
 	s.state, s.urgent = sideQueued, urgent
 	s.seq++
-	l.queues[class01(urgent)].push(entry{x, i, s.seq})
+	n := 2
+	switch {
+	case s.called:
+		n = 0
+	case urgent:
+		n = 1
+	}
+	l.queues[n].push(entry{x, i, s.seq})
 }
 
-func class01(urgent bool) int {
-	if urgent {
-		return 0
+// hurry puts a phone's hand-over first: somebody calls it.
+func (k *keeper) hurry(id location.ID, p policy.Platform) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	x := k.kept[id]
+	if x == nil {
+		return // another edge's
 	}
-	return 1
+	s := &x.sides[p-1]
+	if s.called || s.state == sideFlying {
+		return
+	}
+	s.called = true
+	if s.state == sideQueued {
+		s.state = sideIdle // its old entry counts no more: its seq does not fit
+	}
+	k.mark(x)
 }
 
 // due takes out of the lanes whose turn it is. k.mu is held.
@@ -82,7 +101,13 @@ func (k *keeper) due(now int64, topo *topology) []*visit {
 		l.rate = float64(topo.targets[t].keepRate)
 		l.fill(now)
 		for l.tokens >= 1 && l.len() > 0 && l.flying < max(int(l.rate), 32) {
-			q := &l.queues[class01(l.queues[0].len() > 0)]
+			q := &l.queues[2]
+			for n := range l.queues {
+				if l.queues[n].len() > 0 {
+					q = &l.queues[n]
+					break
+				}
+			}
 			if v := k.check(now, topo, t, q.pop()); v != nil {
 				v.lane = l
 				l.flying++
@@ -120,7 +145,7 @@ func (l *lane) fill(now int64) {
 	l.filled = now
 }
 
-func (l *lane) len() int { return l.queues[0].len() + l.queues[1].len() }
+func (l *lane) len() int { return l.queues[0].len() + l.queues[1].len() + l.queues[2].len() }
 
 func (t *topology) targetNamed(key laneKey) int {
 	for i := range t.targets {
@@ -160,7 +185,7 @@ func (k *keeper) check(now int64, topo *topology, target int, e entry) *visit {
 		k.mark(x)
 		return nil
 	}
-	s.state = sideFlying
+	s.state, s.called = sideFlying, false
 	h := b.Of(location.Platform(p))
 	v := &visit{x: x, side: e.i, platform: p, b: b, topo: topo, target: target, remove: w.remove, sent: sec,
 		challenge: s.challenge, proxied: s.proxied, nc: s.nc + 1}

@@ -30,7 +30,7 @@ func (e *Edge) answered(key choice.Key, callHash uint32) {
 	out := e.newOut()
 	s := e.shardOf(callHash)
 	s.mu.Lock()
-	if r := s.requests[key]; r != nil && r.asking {
+	if r := s.requests[key]; r != nil && r.wait.Armed() {
 		s.fired = callHash
 		s.resume(e.now(), r, out)
 	}
@@ -38,19 +38,22 @@ func (e *Edge) answered(key choice.Key, callHash uint32) {
 	out.Flush()
 }
 
-// located routes a request that waited for its phone's binding, whether it came or not.
-func (s *shard) located(now int64, r *request, m *wire.Message, out *transport.Out) {
-	r.asking = false
+// arrivalOf is the arrival of a request that came before, for another look at where it goes.
+func (s *shard) arrivalOf(now int64, r *request, m *wire.Message) *arrival {
 	a := &s.in
 	*a = arrival{now: now, m: m, callHash: r.callHash, topo: s.edge.topo.Load(), policy: s.edge.snapshot(), who: r.who, reply: r.reply,
-		key: r.key, signer: r.signer, located: true}
+		key: r.key, signer: r.signer}
 	a.lst = &a.topo.listeners[r.listener]
 	a.from = transport.Peer{Listener: r.listener, Proto: a.lst.proto, Conn: r.reply.Conn, Addr: r.src}
 	a.readRoutes(s)
-	if r.cancelled {
-		s.answer(now, r, 487, out)
-		return
-	}
+	return a
+}
+
+// located routes a request that waited for its phone's binding, whether it came or not.
+func (s *shard) located(now int64, r *request, m *wire.Message, out *transport.Out) {
+	r.asking = false
+	a := s.arrivalOf(now, r, m)
+	a.located = true
 	var h hop
 	rej := s.route(a, &h)
 	if rej.cause == causeNone {

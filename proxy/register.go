@@ -115,6 +115,23 @@ func (s *shard) readContact(a *arrival, reg *registration, e *wire.Elem, text []
 	return c, true
 }
 
+// leaves: the REGISTER takes every contact of it away.
+func leaves(m *wire.Message) bool {
+	all, zero := false, false
+	if i := m.Find(wire.HExpires); i >= 0 {
+		n, ok := seconds(m.Value(i))
+		all = ok && n == 0
+	}
+	for e := range m.Elems(wire.HContact) {
+		v, found := wire.Param(e.Params.Of(m.Raw), "expires")
+		n, ok := seconds(v)
+		if zero = found && ok && n == 0 || !found && all; !zero {
+			return false
+		}
+	}
+	return zero
+}
+
 // withoutExpires is a Contact element without its expires parameter.
 func withoutExpires(text []byte, e *wire.Elem, raw []byte) []byte {
 	at, ok := paramSpan(raw, e.Params, "expires")

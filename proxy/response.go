@@ -181,6 +181,9 @@ func (s *shard) pass(now int64, b *branch, m *wire.Message, out *transport.Out) 
 			s.keep(r, b, m)
 			return
 		}
+		if s.back(now, r, b, status, out) {
+			return
+		}
 		s.conclude(now, r, b, m, out)
 		return
 	}

@@ -29,6 +29,7 @@ type hop struct {
 	ask       location.ID // deliver once Redis was asked for it
 	from      location.ID // the binding of the phone that sent it
 	reg       *registration
+	back      *hop // of a call that is turned over: to the phone, should the other platform not have it
 	toPeer    bool // to the edge that owns the flow: the token stays on top
 	dropNext  bool // a preloaded Route that names a platform is removed
 	dialog    choice.Key
@@ -51,7 +52,7 @@ func (s *shard) route(a *arrival, h *hop) rejection {
 		return s.deliver(a, a.token.a.id, &a.token, h)
 	case a.state == goodToken:
 		return s.routeDialog(a, &a.token, a.towardsB, h)
-	case a.reachesByID():
+	case s.reachesByID(a):
 		return s.deliver(a, a.reached, nil, h)
 	case !a.m.To.Tag.Empty():
 		d, towardsB := s.findDialog(a.m)
@@ -215,7 +216,7 @@ func (s *shard) routeByPolicy(a *arrival, h *hop) rejection {
 	if d.Platform == policy.NoPlatform {
 		return rejection{cause: causeNoTenant} // default: none: not even an answer
 	}
-	if p := s.answering(a); p != policy.NoPlatform && p != d.Platform && a.topo.first[p] != "" {
+	if p := s.answering(a, d.Platform); p != policy.NoPlatform && p != d.Platform && a.topo.first[p] != "" {
 		d.Platform, d.Reason, d.Keep, d.Mirror, d.Pool = p, policy.ReasonChallenge, policy.NoPlatform, false, a.poolOf(p)
 	}
 	if a.m.Is("INVITE") && a.trace.Tenant != nil && !a.query.Emergency {
@@ -265,6 +266,15 @@ func (s *shard) asPhone(a *arrival, h *hop) (rej rejection) {
 		}
 	}
 	return rejection{}
+}
+
+// poolFor are the targets of a platform that serve the tenant.
+func (a *arrival) poolFor(p policy.Platform) []int {
+	name := a.poolOf(p)
+	if name == "" {
+		name = a.topo.first[p]
+	}
+	return a.topo.pools[poolKey{p, name}]
 }
 
 // poolOf is the tenant's pool on a platform.

@@ -72,10 +72,13 @@ func (s *shard) serve(now int64, from transport.Peer, m *wire.Message, callHash 
 		s.reject(a, rej, out)
 		return
 	}
+	awaited := s.missing(a, &h)
 	r := s.newRequest(a, &h)
 	switch {
 	case r.asking:
 		s.ask(now, r)
+	case len(awaited) > 0:
+		s.await(now, r, awaited)
 	case turn > 0:
 		s.park(now, r, turn)
 	default:

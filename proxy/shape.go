@@ -78,6 +78,10 @@ func (s *shard) park(now int64, r *request, d time.Duration) {
 // resume goes on with a request whose wait is over.
 func (s *shard) resume(now int64, r *request, out *transport.Out) {
 	s.wheel.Stop(&r.wait)
+	if len(r.awaits) > 0 {
+		s.edge.waits.forget(r.key, r.awaits)
+		r.awaits = nil
+	}
 	if r.final || r.raw == nil || r.current != nil {
 		return
 	}
@@ -86,6 +90,10 @@ func (s *shard) resume(now int64, r *request, out *transport.Out) {
 		return // it was accepted once; it can not happen
 	}
 	m.Stamped(r.src, r.who.forceRport())
+	if r.cancelled {
+		s.answer(now, r, 487, out)
+		return
+	}
 	if r.asking {
 		s.located(now, r, m, out)
 		return

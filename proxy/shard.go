@@ -50,6 +50,7 @@ type shard struct {
 	loose   loose
 	scratch [4][]byte
 	anchoring
+	nonce []byte
 }
 
 func (s *shard) init(e *Edge, keys []signKey, binding []byte) {

@@ -197,6 +197,16 @@ func (t *topology) reaches(host []byte, port uint16) bool {
 	return false
 }
 
+// takesOurs: some target of the pool takes REGISTERs of our own.
+func (t *topology) takesOurs(pool []int) bool {
+	for _, i := range pool {
+		if t.targets[i].keep != keepNone {
+			return true
+		}
+	}
+	return false
+}
+
 func (t *topology) listenerByHash(h uint16) int {
 	for i := range t.listeners {
 		if t.listeners[i].hash == h {
