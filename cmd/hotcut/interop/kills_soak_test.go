@@ -1,0 +1,5 @@
+//go:build interop && soak
+
+package interop
+
+const kills = 1000
