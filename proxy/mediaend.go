@@ -87,7 +87,7 @@ func (e *Edge) sweepMedia(now int64) {
 			if at := s.anchors[k]; at != nil {
 				if at.seen = max(at.seen, heard); now-at.seen >= mediaSilent {
 					delete(s.anchors, k)
-					if e.closeSession(k, nil, nil) {
+					if e.closeSession(k, at.events, lapsed(at)) {
 						e.count.mediaExpired.Inc(0)
 					}
 				}
@@ -95,6 +95,18 @@ func (e *Edge) sweepMedia(now int64) {
 			s.mu.Unlock()
 		}
 	}
+}
+
+// lapsed is the record of a call whose media ended without us: as far as it goes, in case no BYE ever comes.
+func lapsed(at *anchor) *callrecord.Record {
+	if at.record == nil {
+		return nil
+	}
+	rec := clone(at.record)
+	if rec.End == 0 {
+		rec.End, rec.Cause = at.seen/1e6, "expired"
+	}
+	return rec
 }
 
 // lastHeard is when a session's newest packet came; unix ns. It waits for the engine's threads.

@@ -26,7 +26,11 @@ func newCallsCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "calls [T]",
 		Short: "List calls in progress, on all edges",
-		Args:  between(0, 1),
+		Long: `List calls in progress, on all edges.
+
+CODEC, LOSS, JITTER and MOS are of the direction that sounds worse, as the relay measures it; "-" where the edge relays no
+media or there is no evidence yet. The MOS is an estimate (ITU-T G.107); -o json has both directions and what was assumed.`,
+		Args: between(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return w.loop(cmd.Context(), a, func(ctx context.Context) error { return a.calls(ctx, strings.Join(args, ""), limit) })
 		},
@@ -64,10 +68,10 @@ func (a *app) calls(ctx context.Context, tenant string, limit int) error {
 			fmt.Fprintln(w, "no calls")
 			return
 		}
-		fmt.Fprintln(w, "SINCE\tTENANT\tFROM\tTO\tSTATE\tON\tWHY\tREV\tEDGE\tCALL-ID")
+		fmt.Fprintln(w, "SINCE\tTENANT\tFROM\tTO\tSTATE\tON\tWHY\tREV\tCODEC\tLOSS\tJITTER\tMOS\tEDGE\tCALL-ID")
 		for _, c := range rows {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s %s\t%s\t%d\t%s\t%s\n", a.ago(c.Since), dash(c.Tenant), c.From, c.To, c.State, c.Platform, c.Target,
-				dash(c.Reason), c.Rev, c.Edge, c.CallID)
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s %s\t%s\t%d\t%s\t%s\t%s\n", a.ago(c.Since), dash(c.Tenant), c.From, c.To, c.State, c.Platform, c.Target,
+				dash(c.Reason), c.Rev, soundColumns(c.Media), c.Edge, c.CallID)
 		}
 	}
 	return v.show(a, r)

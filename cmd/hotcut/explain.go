@@ -184,4 +184,7 @@ func recordTable(w io.Writer, r toldRecord) {
 	if r.FromE164 != "" || r.ToE164 != "" {
 		fmt.Fprintf(w, "  numbers %s -> %s\n", dash(r.FromE164), dash(r.ToE164))
 	}
+	for _, line := range soundLines(r.Media) {
+		fmt.Fprintf(w, "  %s\n", line)
+	}
 }

@@ -102,6 +102,7 @@ func (a *app) tenantDetails(w io.Writer, t *policy.Tenant, v *seen, all migratio
 	line("pools", poolWords(t.Pool))
 	line("emergency", emergencyWords(t.Emergency))
 	line("limits", limitWords(t.Limits))
+	line("media", mediaWords(t.Media))
 	if t.CrossFailover {
 		line("failover", "an explicit refusal before ringing may go to the other platform")
 	}
