@@ -2,7 +2,6 @@ package callrecord
 
 import (
 	"context"
-	"encoding/json"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -113,11 +112,11 @@ func (l *Log) write(buf []byte) []byte {
 	buf = buf[:0]
 	ends := make([]int, len(batch)) // of each record's line in buf; equal to the one before: no line
 	for i, r := range batch {
-		line, err := json.Marshal(r)
-		if err != nil || len(line) >= maxLine {
+		from := len(buf)
+		var err error
+		if buf, err = appendLine(buf, r); err != nil || len(buf)-from > maxLine {
+			buf = buf[:from]
 			l.dropped.Add(1)
-		} else {
-			buf = append(append(buf, line...), '\n')
 		}
 		ends[i] = len(buf)
 	}
