@@ -168,6 +168,7 @@ func (s *shard) answered(now int64, r *request, b *branch, m *wire.Message) {
 
 // finalSent: a final response went upstream (or, for a non-INVITE, none ever will).
 func (s *shard) finalSent(now int64, r *request, code int) {
+	r.hop.body = nil
 	if r.endDialog && code != 401 && code != 407 {
 		s.endDialog(now, r)
 	}

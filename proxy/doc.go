@@ -16,7 +16,8 @@
 // Where to find things: serve.go is the life of a request, response.go that of a response; route.go finds the next hop,
 // pin.go and seal.go are the tokens, forward.go splices and sends, shard.go explains concurrency once. Registrations:
 // register.go (what a phone asks), bind.go (what the 2xx says), flow.go (Path), deliver.go and intercept.go (what a platform
-// asks of a phone), credentials.go (whose challenge), keep.go (our own REGISTERs), subscription.go (lamps), doctor.go.
+// asks of a phone), credentials.go (whose challenge), keep.go (our own REGISTERs), subscription.go (lamps), doctor.go. Media:
+// media.go and its siblings; media/relay behind them.
 //
 // # Decisions
 //
@@ -46,6 +47,14 @@
 //
 // An answer to a challenge of the last 32 s goes to the platform that gave it, with the reason `challenge`, although the
 // policy may have moved on: only then does a flip between 401 and answer cost nothing.
+//
+// The media leg id that a pin seals is the beginning of the INVITE's own key, so a retransmission after a restart, and a late
+// answer to it, name the same session. A session ends with its dialog; if its BYE passes us by, after an hour in which
+// nothing was heard or said. A call that was on hold all that time gets other ports with its next description, which both
+// sides read. How a call sounded is known a moment after its end: its last record waits for that.
+//
+// ICE: the relay takes the place of all candidates (sdp.ICEReplace), so that ends which speak it check each other through us
+// and find no path around us.
 //
 // The leaf packages choice, health, limit, config, admin, callrecord, metrics, digest and location are not in DESIGN.md's
 // table. Each is a table or a format that knows nothing of SIP routing, and is tested alone. location/share needs Redis and is

@@ -61,6 +61,7 @@ type request struct {
 	media     relay.Key // of the session that relays its dialog's media; zero: none
 	described bool      // it has told the relay of its sender
 	calledTag string    // of a BYE: tag of who was called
+	warning   string    // value of the Warning header of its refusal
 }
 
 // branch is one client transaction: where a request went.
@@ -378,7 +379,11 @@ func (s *shard) answer(now int64, r *request, code int, out *transport.Out) {
 	}
 	m.Stamped(r.src, r.who.forceRport())
 	r.own = true
-	resp := m.AppendResponse(out.Begin(), code, phrase(code), s.toTag(r.key), nil)
+	var extra []byte
+	if r.warning != "" {
+		extra = append(append(append(s.scratch[0][:0], "Warning: "...), r.warning...), '\r', '\n')
+	}
+	resp := m.AppendResponse(out.Begin(), code, phrase(code), s.toTag(r.key), extra)
 	s.up(now, r, code, resp, out)
 }
 

@@ -62,6 +62,7 @@ func (s *shard) located(now int64, r *request, m *wire.Message, out *transport.O
 	if rej.cause != causeNone {
 		s.edge.drop(rej.cause)
 		s.edge.logRefusal(a, rej)
+		r.warning = rej.warning
 		s.answer(now, r, rej.code, out)
 		return
 	}

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"fmt"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -89,4 +90,46 @@ func TestAudioEventsInTheRecord(t *testing.T) {
 		r := w.edge.records.Find("one@phone")
 		return len(r) > 0 && r[len(r)-1].Media != nil && fmt.Sprint(r[len(r)-1].Media.Events) == want
 	}, "a record with %s", want)
+}
+
+// A phone behind NAT names an address that nobody can send to: its media is taken from where its signalling comes from, and
+// from anywhere where the tenant says loose.
+func TestAudioBehindNAT(t *testing.T) {
+	pool := tenant("birch", policy.StageLegacy)
+	pool.Media.Latch = "loose"
+	w := relayed(t, tenant("acme", policy.StageLegacy), pool).start()
+	for domain, ip := range map[string]string{"acme.example": home, "birch.example": home[:len(home)-1] + "9"} {
+		conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(ip)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		phone, far := &speaker{t: t, conn: conn, ssrc: 7}, newSpeaker(t)
+		t.Cleanup(func() { conn.Close() })
+		x := &call{w: w, by: w.phone, id: "nat" + domain[:4], domain: domain, to: "<sip:bob@" + domain + ">"}
+		w.phone.send(w.out, with(x.request("INVITE", 1, "sip:bob@"+domain, ""), strings.Replace(described(4000), "c=IN IP4 "+home, "c=IN IP4 10.255.0.9", 1)))
+		inv := w.legacy.want("INVITE ")
+		w.legacy.send(inv.from.String(), with(answerTo(inv, "200 OK", "", w.legacy.addr()), far.sdp()))
+		ok := w.phone.wantFinal("SIP/2.0 200")
+		w.await(func() bool {
+			phone.say(ok.media(t))
+			return far.heard(phone)
+		}, "%s: what the phone says", domain)
+		w.await(func() bool {
+			far.say(inv.media(t))
+			return phone.heard(far)
+		}, "%s: what the phone hears", domain)
+	}
+}
+
+// The SDP of an emergency call is never refused.
+func TestAudioOfEmergencies(t *testing.T) {
+	acme := tenant("acme", policy.StageLegacy)
+	acme.Country = "1"
+	w := relayed(t, acme).start()
+	x := &call{w: w, by: w.phone, id: "sos", domain: "acme.example", to: "<sip:911@acme.example>"}
+	bad := strings.Replace(described(9), "m=audio 9 ", "m=audio 70000 ", 1)
+	w.phone.send(w.out, with(x.request("INVITE", 1, "sip:911@acme.example", ""), bad))
+	if inv := w.legacy.want("INVITE "); !strings.Contains(inv.text, "m=audio 70000 ") {
+		t.Errorf("changed:\n%s", inv.text)
+	}
 }

@@ -34,7 +34,11 @@ func (s *shard) anchor(a *arrival, h *hop) rejection {
 	case !h.towardsB:
 		x.Tag = string(m.From.Tag.Of(m.Raw))
 	}
-	body, v := s.describe(a.now, mediaKey(m.CallID.Of(m.Raw), h.leg), &x, mediaRules(a.policy, h.decision.Tenant))
+	rules := mediaRules(a.policy, h.decision.Tenant)
+	if h.emergency {
+		rules.Refused = "pass" // help first
+	}
+	body, v := s.describe(a.now, mediaKey(m.CallID.Of(m.Raw), h.leg), &x, rules)
 	switch {
 	case body != nil:
 		h.body = body
