@@ -54,6 +54,7 @@ var table = map[string][]string{
 	"proxy/lab":          {"policy", "proxy", "media"},
 	"cmd/hotcut":         {"*"},
 	"cmd/hotcut/interop": {"*"}, // tests of the whole, with real peers
+	"cmd/hotcut/bench":   {"*"}, // the whole, measured beside its peers
 	"archtest":           nil,
 }
 
