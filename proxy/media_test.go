@@ -123,11 +123,11 @@ func (m message) media(t *testing.T) netip.AddrPort {
 // audio is a call with a voice at each end.
 type audio struct {
 	*call
-	on           *peer
-	phone, far   *speaker
-	toPhoneSide  netip.AddrPort // where the phone sends
-	toFarSide    netip.AddrPort // where the platform sends
-	cseq, farSeq int
+	on          *peer
+	phone, far  *speaker
+	toPhoneSide netip.AddrPort // where the phone sends
+	toFarSide   netip.AddrPort // where the platform sends
+	cseq        int
 }
 
 // speak sets a call up, from INVITE to ACK, with a voice at each end.
