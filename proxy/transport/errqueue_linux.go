@@ -43,7 +43,7 @@ func (q *errorQueue) next(fd uintptr) (icmpError, bool) {
 		q.hdr.SetControllen(len(q.control))
 		q.hdr.Flags = 0
 		q.name = unix.RawSockaddrInet6{}
-		n, _, errno := unix.Syscall(unix.SYS_RECVMSG, fd, uintptr(unsafe.Pointer(&q.hdr)), unix.MSG_ERRQUEUE|unix.MSG_DONTWAIT)
+		n, _, errno := unix.RawSyscall(unix.SYS_RECVMSG, fd, uintptr(unsafe.Pointer(&q.hdr)), unix.MSG_ERRQUEUE|unix.MSG_DONTWAIT)
 		if errno == unix.EINTR {
 			continue
 		}

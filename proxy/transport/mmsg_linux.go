@@ -15,6 +15,9 @@ import (
 // the same heap object (addresses, iovecs) or into a buffer that the object or its owner keeps: the collector sees them and
 // does not move them, and the one uintptr conversion stands in the argument list of the system call, which keeps the array
 // itself alive until it returns.
+//
+// The calls do not wait, so the scheduler is not told of them (RawSyscall6): told, it takes the processor away from a send
+// that delivers to half a hundred loopback sockets, and the thread has to fetch it back.
 
 const (
 	recvBatch  = 32                       // datagrams per recvmmsg
@@ -48,7 +51,7 @@ func newRecvHeaders() *recvHeaders {
 
 // receive reads what is there, up to a batch, without waiting.
 func (h *recvHeaders) receive(fd uintptr) (int, unix.Errno) {
-	n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&h.hdrs[0])), recvBatch, unix.MSG_DONTWAIT, 0, 0)
+	n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&h.hdrs[0])), recvBatch, unix.MSG_DONTWAIT, 0, 0)
 	if errno != 0 {
 		return 0, errno
 	}
@@ -110,7 +113,7 @@ func (h *sendHeaders) set(i int, msg []byte, to netip.AddrPort, six bool) bool {
 
 // send hands headers [from,to) to the kernel without waiting and returns how many it took.
 func (h *sendHeaders) send(fd uintptr, from, to int) (int, unix.Errno) {
-	n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(&h.hdrs[from])), uintptr(to-from), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
+	n, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(&h.hdrs[from])), uintptr(to-from), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
 	if errno != 0 {
 		return 0, errno
 	}
