@@ -130,6 +130,7 @@ func (a *app) runEdge(ctx context.Context, c *config.Config, read func() (*confi
 		return err
 	}
 	a.opened = store
+	setCollector()
 	log := a.loggerOf(c.Log)
 	for _, warning := range c.Warnings() {
 		log.Warn("configuration", "warning", warning)
