@@ -111,7 +111,7 @@ func (r *request) tries(b *branch, code int, why cause) {
 }
 
 // servedBy: the target that answers may be one that was given up before, also on the other platform.
-func (r *request) servedBy(b *branch) {
+func (s *shard) servedBy(r *request, b *branch) {
 	if b.target < 0 {
 		return
 	}
@@ -119,8 +119,10 @@ func (r *request) servedBy(b *branch) {
 	if r.record != nil && r.record.Answer == 0 {
 		r.record.Platform, r.record.Target = t.platform.String(), t.name
 	}
-	if d := r.dialog; d != nil && d.state != dialogTalking {
+	if d := r.dialog; d != nil && d.state != dialogTalking && d.platform != t.platform && s.dialogs[d.key] == d {
+		s.edge.callers.count(d, -1)
 		d.platform = t.platform
+		s.edge.callers.count(d, 1)
 	}
 }
 

@@ -24,7 +24,11 @@ func (s *shard) decide(a *arrival) policy.Decision {
 	if m.Is("REGISTER") {
 		uri = m.To.URI // the AoR is in To (RFC 3261 section 10.2)
 	}
-	q.ToUser, q.ToHost, q.ToTel = a.party(uri.Of(raw), a.user[:0:128], a.fold[:0:128])
+	to := uri.Of(raw)
+	if a.aor != "" {
+		to = []byte(a.aor)
+	}
+	q.ToUser, q.ToHost, q.ToTel = a.party(to, a.user[:0:128], a.fold[:0:128])
 	q.FromUser, q.FromHost, _ = a.party(m.From.URI.Of(raw), a.user[128:128], a.fold[128:128])
 	a.query = a.policy.Resolve(q, &a.trace)
 	a.asked = true

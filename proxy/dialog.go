@@ -107,6 +107,7 @@ func (s *shard) openDialog(a *arrival, r *request) {
 		from: partyName(m, m.From.URI), to: partyName(m, m.RequestURI), a: a.end(), b: h.to, since: a.now, seen: a.now, counted: h.counted}
 	d.timer.Owner = d
 	s.dialogs[d.key] = d
+	s.edge.callers.count(d, 1)
 	r.dialog = d
 }
 
@@ -117,6 +118,7 @@ func (s *shard) closeDialog(d *dialog) {
 	}
 	s.wheel.Stop(&d.timer)
 	delete(s.dialogs, d.key)
+	s.edge.callers.count(d, -1)
 	s.edge.dialogFile.End(d.key)
 	if d.counted {
 		d.counted = false
@@ -144,7 +146,7 @@ func (s *shard) answered(now int64, r *request, b *branch, m *wire.Message) {
 		return
 	}
 	s.edge.ring.Mark(r.key, true, true)
-	r.servedBy(b)
+	s.servedBy(r, b)
 	if r.record != nil && r.record.Answer == 0 {
 		r.record.Answer, r.record.Code = now/1e6, m.Status
 		s.edge.records.Put(clone(r.record))

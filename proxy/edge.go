@@ -93,6 +93,7 @@ type Edge struct {
 	phones      atomic.Pointer[map[netip.Addr]int32] // behind each address
 	intercepts  intercepts
 	fuse        fuse
+	callers     callers
 	waits       waits
 	evictedFor  *policy.Snapshot // the timer goroutine's: by which subscriptions were last looked at
 	revSince    atomic.Int64     // unix ns: when the policy in force came

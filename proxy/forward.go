@@ -54,6 +54,7 @@ type request struct {
 	nonce     [2][]byte     // of credentials that a challenge must call stale: a registrar's, a proxy's
 	awaits    []location.ID // phones whose hand-over it waits for
 	asking    bool          // parked until Redis says where the phone is
+	named     parties       // of the dialog that it names
 	clamp     bool          // of SUBSCRIBE: its tenant moves, and it may not last
 	register  bool
 	endDialog bool // BYE: its final response ends hop.dialog
@@ -96,7 +97,7 @@ func (s *shard) newRequest(a *arrival, h *hop) *request {
 	r.raw = append(make([]byte, 0, len(a.m.Raw)), a.m.Raw...)
 	r.hop.sealed = append([]byte(nil), h.sealed...) // the arrival's bytes end with the step
 	r.timer.Owner, r.trying.Owner, r.wait.Owner = r, (*trying)(r), (*parked)(r)
-	r.reg, r.asking = h.reg, h.ask != (location.ID{})
+	r.reg, r.asking, r.named = h.reg, h.ask != (location.ID{}), a.named
 	kind := transaction.Server
 	if r.invite {
 		kind = transaction.InviteServer

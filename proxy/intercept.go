@@ -40,6 +40,8 @@ func (s *shard) screen(a *arrival, b *location.Binding, tenant string, h *hop) (
 		return false, rejection{}
 	}
 	switch {
+	case m.Is("INVITE") && a.named.both[a.who.platform]:
+		return false, rejection{} // it replaces, or joins, a call that this platform has with the phone
 	case m.Is("INVITE"):
 		return s.intercept(a, b, d, h)
 	case m.Is("NOTIFY"):
@@ -68,7 +70,7 @@ func firstToken(b []byte) []byte {
 // the other platform does not know the phone yet; and one that it would not have.
 func (s *shard) intercept(a *arrival, b *location.Binding, d policy.Decision, h *hop) (bool, rejection) {
 	if c, ok := s.edge.ring.Get(a.key, a.now); ok && s.repeat(a, c, h) {
-		h.retarget = "sip:" + b.AoR
+		h.retarget = aorURI(b.AoR)
 		return true, rejection{}
 	}
 	if !s.edge.sure(a.policy, a.now) || !s.held(b, d.Platform, a.now/1e9) {
@@ -91,7 +93,7 @@ func (s *shard) intercept(a *arrival, b *location.Binding, d policy.Decision, h 
 		return false, rejection{}
 	}
 	h.aim(a.topo, i, nil)
-	h.seal, h.retarget = true, "sip:"+b.AoR
+	h.seal, h.retarget = true, aorURI(b.AoR)
 	back := hop{target: -1, trusts: h.trusts, decision: h.decision, tenant: h.tenant, seal: true}
 	if e, ok := s.flowOf(a, b); ok && b.Flow.Edge == s.edge.cfg.Node && s.toFlow(a, a.topo.node, &e, &back).cause == causeNone {
 		if a.state != goodToken {

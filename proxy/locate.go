@@ -42,7 +42,7 @@ func (e *Edge) answered(key choice.Key, callHash uint32) {
 func (s *shard) arrivalOf(now int64, r *request, m *wire.Message) *arrival {
 	a := &s.in
 	*a = arrival{now: now, m: m, callHash: r.callHash, topo: s.edge.topo.Load(), policy: s.edge.snapshot(), who: r.who, reply: r.reply,
-		key: r.key, signer: r.signer}
+		key: r.key, signer: r.signer, named: r.named}
 	a.lst = &a.topo.listeners[r.listener]
 	a.from = transport.Peer{Listener: r.listener, Proto: a.lst.proto, Conn: r.reply.Conn, Addr: r.src}
 	a.readRoutes(s)
@@ -62,6 +62,9 @@ func (s *shard) located(now int64, r *request, m *wire.Message, out *transport.O
 	if rej.cause != causeNone {
 		s.edge.drop(rej.cause)
 		s.edge.logRefusal(a, rej)
+		if rej.code == 0 { // too late for silence
+			rej.code = 404
+		}
 		r.warning = rej.warning
 		s.answer(now, r, rej.code, out)
 		return

@@ -190,6 +190,9 @@ func (s *shard) routeFromPlatform(a *arrival, h *hop) rejection {
 	if carrier, is := a.emergencyLeg(); is {
 		return a.toEmergencyTrunk(carrier, h)
 	}
+	if other := policy.Legacy + policy.Core - a.who.platform; a.named.both[other] && a.topo.first[other] != "" {
+		a.decideAs(&d, other, policy.ReasonDialogPin)
+	}
 	if a.trace.Tenant == nil || d.Platform == a.who.platform || d.Platform == policy.NoPlatform {
 		return rejection{code: 404, cause: causeNoTrunk}
 	}
@@ -205,6 +208,9 @@ func (s *shard) routeByPolicy(a *arrival, h *hop) rejection {
 		}
 		h.dropNext = true
 	}
+	if done, rej := s.toAoR(a, h); done {
+		return rej
+	}
 	if a.m.Is("INVITE") {
 		if c, ok := s.edge.ring.Get(a.key, a.now); ok {
 			if s.repeat(a, c, h) {
@@ -216,8 +222,11 @@ func (s *shard) routeByPolicy(a *arrival, h *hop) rejection {
 	if d.Platform == policy.NoPlatform {
 		return rejection{cause: causeNoTenant} // default: none: not even an answer
 	}
+	if p := s.party(a); p != policy.NoPlatform && p != d.Platform && a.topo.first[p] != "" {
+		a.decideAs(&d, p, policy.ReasonDialogPin)
+	}
 	if p := s.answering(a, d.Platform); p != policy.NoPlatform && p != d.Platform && a.topo.first[p] != "" {
-		d.Platform, d.Reason, d.Keep, d.Mirror, d.Pool = p, policy.ReasonChallenge, policy.NoPlatform, false, a.poolOf(p)
+		a.decideAs(&d, p, policy.ReasonChallenge)
 	}
 	if a.m.Is("INVITE") && a.trace.Tenant != nil && !a.query.Emergency {
 		if !s.edge.allowCall(a) {

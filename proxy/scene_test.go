@@ -20,6 +20,8 @@ type scene struct {
 	phone  *actor
 	legacy []*actor // its targets; one unless a test adds more before start
 	core   []*actor
+
+	registers int
 }
 
 type actor struct {

@@ -19,7 +19,7 @@ func (s *shard) serve(now int64, from transport.Peer, m *wire.Message, callHash 
 	a.now, a.from, a.m, a.callHash = now, from, m, callHash
 	a.topo, a.policy = s.edge.topo.Load(), s.edge.snapshot()
 	a.lst = &a.topo.listeners[from.Listener]
-	a.asked, a.located, a.trace.Tenant = false, false, nil
+	a.asked, a.located, a.trace.Tenant, a.aor = false, false, nil, ""
 
 	// 1. Who sent it, and have we met it before?
 	a.identify(s.edge)

@@ -105,10 +105,11 @@ func (e *Edge) message(now int64, from transport.Peer, raw []byte, out *transpor
 			return
 		}
 	}
-	h := e.callHash(m.CallID.Of(raw))
+	h, named := e.callHash(m.CallID.Of(raw)), e.named(m)
 	s := e.shardOf(h)
 	s.mu.Lock()
 	defer s.unlock(h)
+	s.in.named = named
 	if m.Request {
 		s.serve(now, from, m, h, out)
 	} else {

@@ -43,6 +43,8 @@ type arrival struct {
 	located  bool        // Redis was asked for the phone
 	bound    location.ID // of the phone that sent it; zero: unknown
 	reached  location.ID
+	aor      string    // the URI that stands for the Request-URI, which was our Contact or Path; "": none
+	named    parties   // of the dialog that it names
 	fold     [256]byte // lower-cased host
 	user     [256]byte // percent-decoded user
 }
