@@ -26,8 +26,12 @@ func (s *shard) cancel(a *arrival, out *transport.Out) {
 		}
 		return
 	}
-	resp := a.m.AppendResponse(out.Begin(), 200, "OK", s.toTag(r.key), nil)
-	out.End(a.reply, resp, uint64(a.callHash))
+	r.credit += len(a.m.Raw)
+	if resp := a.m.AppendResponse(out.Begin(), 200, "OK", s.toTag(r.key), nil); r.affords(len(resp)) {
+		out.End(a.reply, resp, uint64(a.callHash))
+	} else {
+		s.edge.drop(causeTooBig)
+	}
 	if r.final || r.cancelled {
 		return
 	}
@@ -59,8 +63,7 @@ func (s *shard) cancelByRing(a *arrival, out *transport.Out) bool {
 		return false
 	}
 	s.forwardBare(a, &h, out)
-	resp := a.m.AppendResponse(out.Begin(), 200, "OK", s.toTag(a.key), nil)
-	out.End(a.reply, resp, uint64(a.callHash))
+	s.edge.sendOwn(a, s.refusal(a, 200, nil, out), out)
 	return true
 }
 

@@ -43,8 +43,9 @@ type request struct {
 
 	began     int64  // unix ns
 	rang      bool   // a 18x went upstream
-	own       bool   // the final response is ours
-	repeats   uint8  // of the final response, by Timer G
+	own       bool   // the last response is ours
+	credit    int    // bytes that an unverified source may still get of our own: see credit.go
+	repeats   uint8  // of the response to an unverified source
 	final     bool   // a final response went upstream
 	cancelled bool   // by its sender
 	reasons   []byte // Reason header lines of the CANCEL
@@ -92,7 +93,7 @@ func (b *branch) tag() uint64 {
 func (s *shard) newRequest(a *arrival, h *hop) *request {
 	r := &request{
 		key: a.key, signer: a.signer, callHash: a.callHash, invite: a.m.Is("INVITE"), listener: a.from.Listener, who: a.who,
-		reply: a.reply, src: a.from.Addr, topo: a.topo, hop: *h, began: a.now,
+		reply: a.reply, src: a.from.Addr, topo: a.topo, hop: *h, began: a.now, credit: len(a.m.Raw),
 	}
 	r.raw = append(make([]byte, 0, len(a.m.Raw)), a.m.Raw...)
 	r.hop.sealed = append([]byte(nil), h.sealed...) // the arrival's bytes end with the step
@@ -331,18 +332,14 @@ func (s *shard) stepServer(now int64, r *request, ev transaction.Event, out *tra
 	return do
 }
 
-// mayRepeat bounds what a source that may be forged can make us send: a final response goes to it three times on our
-// own account, one that is ours once. What it asks for again it gets again.
-func (r *request) mayRepeat(ev transaction.Event) bool {
-	if ev != transaction.TimerFired || r.reply.Proto != transport.UDP || r.who.configured() {
-		return true
-	}
-	r.repeats++
-	return !r.own && r.repeats <= 2
+// up relays a response upstream through the server transaction.
+func (s *shard) up(now int64, r *request, code int, resp []byte, out *transport.Out) {
+	r.own = false
+	s.respond(now, r, code, resp, out)
 }
 
-// up sends a response upstream through the server transaction.
-func (s *shard) up(now int64, r *request, code int, resp []byte, out *transport.Out) {
+// respond sends a response upstream through the server transaction, a relayed one or, with r.own, one of ours.
+func (s *shard) respond(now int64, r *request, code int, resp []byte, out *transport.Out) {
 	s.wheel.Stop(&r.trying)
 	ev := transaction.SendFinal
 	switch {
@@ -365,6 +362,10 @@ func (s *shard) up(now int64, r *request, code int, resp []byte, out *transport.
 	} else {
 		r.last = nil
 	}
+	if r.own && !r.affords(len(resp)) {
+		s.edge.drop(causeTooBig)
+		return
+	}
 	out.End(r.reply, resp, uint64(r.callHash))
 	s.edge.count.responses.Add(code/100-1, 1)
 }
@@ -385,7 +386,10 @@ func (s *shard) answer(now int64, r *request, code int, out *transport.Out) {
 		extra = append(append(append(s.scratch[0][:0], "Warning: "...), r.warning...), '\r', '\n')
 	}
 	resp := m.AppendResponse(out.Begin(), code, phrase(code), s.toTag(r.key), extra)
-	s.up(now, r, code, resp, out)
+	if !r.verified() && len(resp) > r.credit { // better a short answer than none
+		resp = m.AppendResponse(out.Begin(), code, "", s.toTag(r.key), nil)
+	}
+	s.respond(now, r, code, resp, out)
 }
 
 // tryingAfter is how long a 100 waits for something better (RFC 3261 section 17.2.1).
@@ -404,6 +408,10 @@ func (s *shard) sendTrying(now int64, r *request, out *transport.Out) {
 	}
 	m.Stamped(r.src, r.who.forceRport())
 	resp := m.AppendResponse(out.Begin(), 100, "Trying", nil, nil)
+	if !r.affordsFirst(len(resp)) {
+		return // the next repetition pays for it
+	}
+	r.own = true
 	if s.stepServer(now, r, transaction.Send1xx, out)&transaction.DoSend != 0 {
 		r.last = append(r.last[:0], resp...)
 		out.End(r.reply, resp, uint64(r.callHash))

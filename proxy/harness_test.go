@@ -354,6 +354,9 @@ func (w *world) invite(id, domain, extra string) *call {
 	return c
 }
 
+// verbose is what phones say besides: their INVITEs are long enough to pay for a 100 and a refusal of ours.
+var verbose = map[string]string{"INVITE": "User-Agent: " + strings.Repeat("a phone that tells all its features, ", 10) + "\n"}
+
 func (c *call) request(method string, cseq int, uri, extra string) string {
 	var b strings.Builder
 	n := cseq
@@ -368,8 +371,8 @@ func (c *call) request(method string, cseq int, uri, extra string) string {
 	for _, r := range c.routes {
 		fmt.Fprintf(&b, "Route: %s\n", r)
 	}
-	fmt.Fprintf(&b, "Max-Forwards: 70\nFrom: <sip:anna@%s>;tag=from%s\nTo: %s\nCall-ID: %s@phone\nCSeq: %d %s\nContact: <sip:anna@%s>\n%sContent-Length: 0\n\n",
-		c.domain, c.id, c.to, c.id, n, method, c.by.addr(), extra)
+	fmt.Fprintf(&b, "Max-Forwards: 70\nFrom: <sip:anna@%s>;tag=from%s\nTo: %s\nCall-ID: %s@phone\nCSeq: %d %s\nContact: <sip:anna@%s>\n%s%sContent-Length: 0\n\n",
+		c.domain, c.id, c.to, c.id, n, method, c.by.addr(), verbose[method], extra)
 	return b.String()
 }
 

@@ -41,7 +41,7 @@ func (s *shard) serve(now int64, from transport.Peer, m *wire.Message, callHash 
 		return
 	}
 	if r := s.requests[a.key]; r != nil {
-		s.stepServer(now, r, transaction.Retransmission, out)
+		s.repeated(now, r, len(m.Raw), out)
 		return
 	}
 
