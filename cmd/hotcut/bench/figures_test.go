@@ -34,24 +34,33 @@ func median(v []float64) float64 {
 	return (v[n-1] + v[n]) / 2
 }
 
-// cpuOf is a contestant's median of CPU per call.
+// cpuOf is a contestant's median of CPU per call, over the sound rounds if there are any.
 func (c *contestant) cpuOf() float64 {
-	var v []float64
+	var sound, all []float64
 	for _, r := range c.rounds {
-		v = append(v, r.cpu)
+		if all = append(all, r.cpu); r.sound() {
+			sound = append(sound, r.cpu)
+		}
 	}
-	return median(v)
+	if len(sound) == 0 {
+		return median(all)
+	}
+	return median(sound)
 }
 
-// ratio is the median over the rounds of c's CPU per call to that of d in the same round.
-func (c *contestant) ratio(d *contestant) float64 {
+// sound tells whether a round may be compared (SIPp takes a 100 that a 180 overtook for a failure, hence not none): what failed and was sent again is work that no call stands for, and on a machine
+// that others use too one contestant meets more of it than another.
+func (r *round) sound() bool { return r.calls > 0 && r.failed*100 <= r.calls }
+
+// ratio is the median of c's CPU per call to that of d in the same round, and over how many rounds: those that were sound for both.
+func (c *contestant) ratio(d *contestant) (ratio float64, rounds int) {
 	var v []float64
 	for i := range min(len(c.rounds), len(d.rounds)) {
-		if d.rounds[i].cpu > 0 {
+		if c.rounds[i].sound() && d.rounds[i].sound() && d.rounds[i].cpu > 0 {
 			v = append(v, c.rounds[i].cpu/d.rounds[i].cpu)
 		}
 	}
-	return median(v)
+	return median(v), len(v)
 }
 
 // latency is a quantile of the times on the way, over all rounds.
@@ -78,15 +87,16 @@ func (c *contestant) total() (l load) {
 func table(w io.Writer, all []*contestant) {
 	direct, to := all[0], all[1]
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(tw, "\tCPU per call\tcalls per CPU second\tCPU ratio to %s\tresident\tadded latency p50\tp99\tcalls\tfailed\tsent again\n", to.name)
+	fmt.Fprintf(tw, "\tCPU per call\tcalls per CPU second\tCPU ratio to %s\trounds compared\tresident\tadded latency p50\tp99\tcalls\tfailed\tsent again\n", to.name)
 	for _, c := range all {
 		l := c.total()
 		if c.proc == nil {
-			fmt.Fprintf(tw, "%s\t\t\t\t\t(%d us)\t(%d us)\t%d\t%d\t%d\n", c.name, c.latency(.5).Microseconds(), c.latency(.99).Microseconds(), l.calls, l.failed, l.again)
+			fmt.Fprintf(tw, "%s\t\t\t\t\t\t(%d us)\t(%d us)\t%d\t%d\t%d\n", c.name, c.latency(.5).Microseconds(), c.latency(.99).Microseconds(), l.calls, l.failed, l.again)
 			continue
 		}
+		ratio, n := c.ratio(to)
 		memory := c.rounds[len(c.rounds)-1].resident
-		fmt.Fprintf(tw, "%s\t%.0f us\t%.0f\t%.2f\t%d MiB\t%d us\t%d us\t%d\t%d\t%d\n", c.name, c.cpuOf(), 1e6/max(c.cpuOf(), 1), c.ratio(to), memory>>20,
+		fmt.Fprintf(tw, "%s\t%.0f us\t%.0f\t%.2f\t%d\t%d MiB\t%d us\t%d us\t%d\t%d\t%d\n", c.name, c.cpuOf(), 1e6/max(c.cpuOf(), 1), ratio, n, memory>>20,
 			(c.latency(.5) - direct.latency(.5)).Microseconds(), (c.latency(.99) - direct.latency(.99)).Microseconds(), l.calls, l.failed, l.again)
 	}
 	tw.Flush()
