@@ -157,7 +157,7 @@ func (s *shard) answered(now int64, r *request, b *branch, m *wire.Message) {
 		return
 	}
 	topo := r.topo
-	d.record = r.record
+	d.record, r.record = r.record, nil // the request stays for 32 s yet, the record goes with the BYE
 	d.state, d.since, d.seen = dialogTalking, now, now
 	if b.target >= 0 {
 		d.target = topo.targets[b.target].name
@@ -214,6 +214,7 @@ func (s *shard) endDialog(now int64, r *request) {
 	if rec == nil {
 		rec = s.edge.recordOf(d)
 	}
+	d.record = nil
 	ended(rec, now, r)
 	if pass != nil && pass != rec {
 		s.edge.records.Put(clone(rec))
