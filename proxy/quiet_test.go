@@ -95,6 +95,16 @@ func (q *quiet) hear(listener int, from netip.AddrPort, raw []byte) []outgoing {
 	return q.sent
 }
 
+// pass lets time go by in steps of the timer goroutine, coarse ones, and returns what the edge sends meanwhile.
+func (q *quiet) pass(d time.Duration) []outgoing {
+	q.sent = q.sent[:0]
+	for end := q.at + int64(d); q.at < end; {
+		q.at = min(end, q.at+int64(100*time.Millisecond))
+		q.tick(q.at, q.out)
+	}
+	return q.sent
+}
+
 // forget drops all state of calls, so that one input of a fuzzer leaves nothing to the next.
 func (q *quiet) forget() {
 	for i := range q.shards {
