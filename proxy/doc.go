@@ -59,4 +59,13 @@
 // The leaf packages choice, health, limit, config, admin, callrecord, metrics, digest and location are not in DESIGN.md's
 // table. Each is a table or a format that knows nothing of SIP routing, and is tested alone. location/share needs Redis and is
 // handed to the edge as funcs, as its store is.
+//
+// # Where the time goes
+//
+// Of the CPU of a call of seven messages (perf, 2,000 calls/s, 10,000 tenants, metrics and records on; make bench has the sum): a third
+// is the kernel's, sending (26 %, on loopback that includes delivering), receiving (4 %) and waiting (3 %); 43 % are the steps: scanning
+// 5, splicing 5, tokens and branches 5, allocating 4, looking up 4, the rest routing, timers' and counters' bookkeeping;
+// 6 % the collector at GOGC 100; 8 % the Go scheduler and its monitor; 3 % timers; 2 % call records. BenchmarkCall is the steps alone.
+// Tried and dropped: sleeping after a wake so that batches grow, a thread per socket (transport/doc.go). The heap is what lives
+// 64*T1 after a call: two requests of 1 KiB each, most of that the hop, and the INVITE's branch.
 package proxy
