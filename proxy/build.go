@@ -89,6 +89,7 @@ func buildTopology(cfg *config.Config, res *config.Resolved, e *Edge, old *topol
 	}
 	hc := health.Config{Interval: cfg.Timers.Probe, Seed: hash64(cfg.Node)}
 	t.health = health.New(hs, hc)
+	t.pairStreams()
 	if old != nil {
 		t.health.Keep(old.health)
 	}

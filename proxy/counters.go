@@ -20,6 +20,7 @@ type counters struct {
 	faults    *metrics.Vec
 	failovers *metrics.Vec
 	crossed   *metrics.Vec
+	large     *metrics.Vec
 	stateless *metrics.Vec
 	expired   *metrics.Vec
 
@@ -64,6 +65,7 @@ func newCounters(e *Edge) *counters {
 	c.faults = s.Counter("hotcut_faults_total", "messages that are not well formed", "fault", faults)
 	c.failovers = s.Counter("hotcut_failovers_total", "requests given to another target of the same platform", "", nil)
 	c.crossed = s.Counter("hotcut_crossed_total", "calls taken to the other platform: refused by their own where the tenant opted in, or emergency calls", "why", crossedWords)
+	c.large = s.Counter("hotcut_large_requests_total", "requests over 1,300 bytes: by the stream of a target that has one, or by UDP, fragmented", "by", largeWords)
 	c.stateless = s.Counter("hotcut_stateless_responses_total", "responses forwarded without a transaction, by what their branch proves", "", nil)
 	c.expired = s.Counter("hotcut_dialogs_expired_total", "dialogs dropped from the index: no BYE passed, and nothing else for twice their session interval, or for 12 h without session timer", "", nil)
 	c.bindings = s.Counter("hotcut_bindings_total", "what 2xx to REGISTER did to bindings", "change", bindWords)

@@ -93,6 +93,9 @@ func (s *shard) branchFailed(now int64, b *branch, why cause, out *transport.Out
 	r := b.req
 	r.open--
 	s.edge.drop(why)
+	if s.byDatagram(now, b, why, out) {
+		return
+	}
 	if b.target >= 0 {
 		kind := health.Timeout
 		if why == causeTransport {

@@ -54,6 +54,7 @@ type request struct {
 	reg       *registration // of a phone's REGISTER
 	nonce     [2][]byte     // of credentials that a challenge must call stale: a registrar's, a proxy's
 	awaits    []location.ID // phones whose hand-over it waits for
+	fragment  bool          // it is large, and goes by UDP all the same
 	asking    bool          // parked until Redis says where the phone is
 	named     parties       // of the dialog that it names
 	clamp     bool          // of SUBSCRIBE: its tenant moves, and it may not last
@@ -82,6 +83,7 @@ type branch struct {
 	want      bool // CANCEL is to be sent with the first 1xx
 	given     bool // abandoned for another target: CANCEL on its first 1xx, its 2xx still goes up
 	said      bool // its refusal is among those kept
+	large     bool // it went by the stream that its target has for large requests
 	over      bool // its machine has ended; kept for what may still come
 }
 
@@ -135,8 +137,7 @@ func (s *shard) launch(now int64, r *request, m *wire.Message, out *transport.Ou
 	topo := r.topo
 	b := &branch{req: r, callHash: r.callHash, peer: h.peer, target: h.target}
 	b.timer.Owner = b
-	b.id = s.branchOf(r, m)
-	buf := s.rewrite(out.Begin(), m, r, topo, b.id)
+	buf := s.fit(b, m, out)
 	b.sent = append(make([]byte, 0, len(buf)), buf...)
 	r.markTried(h.target)
 	t := s.failoverTimers(r, m)
@@ -144,13 +145,13 @@ func (s *shard) launch(now int64, r *request, m *wire.Message, out *transport.Ou
 	if r.invite {
 		kind = transaction.InviteClient
 	}
-	b.client.Init(kind, h.peer.Proto != transport.UDP, t, transaction.Time(now))
+	b.client.Init(kind, b.peer.Proto != transport.UDP, t, transaction.Time(now))
 	s.wheel.Set(&b.timer, b.client.Next())
 	if old := s.branches[b.id]; old != nil { // the same request was here, and its server side has forgotten it
 		s.dropBranch(old)
 	}
 	s.branches[b.id] = b
-	if h.peer.Proto != transport.UDP {
+	if b.peer.Proto != transport.UDP {
 		s.streams[b.tag()] = b
 	}
 	r.current = b
@@ -165,7 +166,7 @@ func (s *shard) launch(now int64, r *request, m *wire.Message, out *transport.Ou
 			r.record.Platform, r.record.Target = topo.targets[h.target].platform.String(), topo.targets[h.target].name
 		}
 	}
-	out.End(h.peer, buf, b.tag())
+	out.End(b.peer, buf, b.tag())
 }
 
 func (s *shard) branchOf(r *request, m *wire.Message) branchID {

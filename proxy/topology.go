@@ -64,6 +64,7 @@ type target struct {
 	listener uint16 // that its requests leave by
 	timers   timers
 	shared   bool // its pool shares dialogs: in-dialog requests may fail over
+	stream   int  // 1 + index of the same address over TCP, for what is too large; 0: there is none
 
 	// Of registrations.
 	byContact    bool // it reaches phones by our Contact, else by our Path (RFC 3327)
@@ -136,13 +137,24 @@ func (t *topology) us(host []byte, port uint16) bool {
 	return ok
 }
 
-// platformOf names the platform that an address belongs to. by is the listener it came in by, or -1.
+// platformOf names the platform that an address belongs to, and the target; of two at one address that of the transport. by is
+// the listener it came in by, or -1.
 func (t *topology) platformOf(a netip.AddrPort, proto transport.Proto, by int) (p policy.Platform, index int) {
+	index = -1
 	for i := range t.targets {
 		x := &t.targets[i]
-		if x.addr.Addr() == a.Addr() && x.addr.Port() == a.Port() {
+		if x.addr.Addr() != a.Addr() || x.addr.Port() != a.Port() {
+			continue
+		}
+		if x.proto == proto {
 			return x.platform, i
 		}
+		if index < 0 {
+			index = i
+		}
+	}
+	if index >= 0 {
+		return t.targets[index].platform, index
 	}
 	for i := range t.sources {
 		x := &t.sources[i]
