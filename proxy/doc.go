@@ -11,13 +11,15 @@
 //   - Every refusal has a cause: one constant, one metric label (causes.go).
 //
 // It refuses to fork, to answer REGISTER, to choose a carrier, to resolve a name that came from outside, and to move a
-// call to the other platform because a target is ill.
+// call to the other platform because a target is ill (emergency calls excepted: across.go).
 //
 // Where to find things: serve.go is the life of a request, response.go that of a response; route.go finds the next hop,
 // pin.go and seal.go are the tokens, forward.go splices and sends, shard.go explains concurrency once. Registrations:
 // register.go (what a phone asks), bind.go (what the 2xx says), flow.go (Path), deliver.go and intercept.go (what a platform
 // asks of a phone), credentials.go (whose challenge), keep.go (our own REGISTERs), subscription.go (lamps), doctor.go. Media:
-// media.go and its siblings; media/relay behind them.
+// media.go and its siblings; media/relay behind them. Less common ways: failover.go, across.go and emergency.go (the next target),
+// best.go (which refusal goes up), strict.go (RFC 2543 routers), named.go (Replaces and the like), large.go (over 1,300 bytes),
+// fuse.go (loops that only their rate shows), hangup.go (lost connections), session.go (lost BYEs).
 //
 // # Decisions
 //
@@ -52,6 +54,13 @@
 // answer to it, name the same session. A session ends with its dialog; if its BYE passes us by, after an hour in which
 // nothing was heard or said. A call that was on hold all that time gets other ports with its next description, which both
 // sides read. How a call sounded is known a moment after its end: its last record waits for that.
+//
+// An emergency call is decided in policy.md's order: node_override and global_halt come before it, and both only ever say legacy.
+// edge.md ranks it above them; the two agree where legacy takes the calls, and where core does, an operator who says halt means
+// core. It reaches core all the same when legacy does not take it. A 100 ends its three seconds: the target has it.
+//
+// Replaces, Join and Target-Dialog are looked up in this edge's own dialog index; edges do not share it. Another edge's dialog is
+// found by where the sender's own dialogs are, or not.
 //
 // ICE: the relay takes the place of all candidates (sdp.ICEReplace), so that ends which speak it check each other through us
 // and find no path around us.
