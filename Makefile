@@ -4,6 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 FUZZTIME ?= 1m# for each fuzz target
+SOAKTIME ?= 30m# for each fuzz target of the soak
 BENCH ?= .#   which benchmarks
 
 .PHONY: help
@@ -37,6 +38,12 @@ fuzz: ## every fuzz target for FUZZTIME (default 1m)
 	  done; \
 	done
 
+.PHONY: soak
+soak: peers ## what takes a day: 1,000 real kills, 10 million spoofed sources, every fuzz target for SOAKTIME (default 30m)
+	go test -tags 'interop soak' -count 1 -timeout 2h -v -run '^TestKilledBetweenAnyTwoMessages$$' ./cmd/hotcut/interop
+	go test -tags soak -count 1 -timeout 2h -v -run '^TestSpoofedSources$$' ./proxy
+	$(MAKE) fuzz FUZZTIME=$(SOAKTIME)
+
 .PHONY: bench
 bench: peers ## Hotcut beside Kamailio and a blind forwarder, in alternating rounds: the table that README quotes (20 minutes)
 	go test -tags bench -count 1 -timeout 90m -v ./cmd/hotcut/bench
@@ -52,6 +59,7 @@ lint: ## gofmt, go vet, staticcheck, govulncheck
 	go vet ./...
 	go vet -tags interop ./...
 	go vet -tags bench ./...
+	go vet -tags 'interop soak' ./...
 	go tool staticcheck -tags interop ./...
 	@.ci/vulncheck
 
