@@ -18,7 +18,7 @@ var badEdits = []struct{ path, old, new, problem, fix string }{
 	{"store", "redis://127.0.0.1:6379/0", "file://policy", "absolute path", "three slashes"},
 	{"store", "redis://127.0.0.1:6379/0", "\"::\"", "not a URL", "redis://HOST:PORT/DB"},
 	{"store", "redis://127.0.0.1:6379/0", "\"\"", "is missing", "file:///PATH"},
-	{"data", "", "data: file:///tmp/x", "over Redis only", "redis://HOST:PORT/DB"},
+	{"data", "", "data: file:///var/x", "over Redis only", "redis://HOST:PORT/DB"},
 	{"data", "", "data: mysql://u:geheim@db", "no kind of store", "redis://HOST:PORT/DB"},
 	{"secrets", "", "secrets: /nowhere/ha1", "no such file", "ha1-md5:HEX"},
 	{"secrets", "", "secrets: DIR", "is a directory", "ha1-md5:HEX"},
