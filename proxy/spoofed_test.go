@@ -46,7 +46,7 @@ func TestSpoofedSources(t *testing.T) {
 		}
 		var a [4]byte
 		binary.BigEndian.PutUint32(a[:], uint32(i)*2654435761) // all over the address space, none twice
-		q.at += int64(10 * time.Microsecond)
+		q.at += int64(30 * time.Microsecond)
 		q.message(q.at, transport.Peer{Listener: quietOut, Proto: transport.UDP, Addr: netip.AddrPortFrom(netip.AddrFrom4(a), uint16(1024+i%60000))}, raw, out)
 		if i%1000 == 999 {
 			q.tick(q.at, out)
