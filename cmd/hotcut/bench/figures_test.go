@@ -94,9 +94,13 @@ func table(w io.Writer, all []*contestant) {
 			fmt.Fprintf(tw, "%s\t\t\t\t\t\t(%d us)\t(%d us)\t%d\t%d\t%d\n", c.name, c.latency(.5).Microseconds(), c.latency(.99).Microseconds(), l.calls, l.failed, l.again)
 			continue
 		}
-		ratio, n := c.ratio(to)
+		ratio := "-"
+		x, n := c.ratio(to)
+		if n > 0 {
+			ratio = fmt.Sprintf("%.2f", x)
+		}
 		memory := c.rounds[len(c.rounds)-1].resident
-		fmt.Fprintf(tw, "%s\t%.0f us\t%.0f\t%.2f\t%d\t%d MiB\t%d us\t%d us\t%d\t%d\t%d\n", c.name, c.cpuOf(), 1e6/max(c.cpuOf(), 1), ratio, n, memory>>20,
+		fmt.Fprintf(tw, "%s\t%.0f us\t%.0f\t%s\t%d\t%d MiB\t%d us\t%d us\t%d\t%d\t%d\n", c.name, c.cpuOf(), 1e6/max(c.cpuOf(), 1), ratio, n, memory>>20,
 			(c.latency(.5) - direct.latency(.5)).Microseconds(), (c.latency(.99) - direct.latency(.99)).Microseconds(), l.calls, l.failed, l.again)
 	}
 	tw.Flush()
