@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -44,7 +46,8 @@ func fakeEdge(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		return s
 	}
-	ts.Check(store.Report(w.life, state()))
+	reported := state() // once and for all: what an edge runs later is asked of itself
+	ts.Check(store.Report(w.life, reported))
 	now := func() said { return readSaid(dir, name, state().Rev) }
 	server, err := admin.New(admin.Listen{Socket: socket}, admin.Backend{
 		State:    func() admin.State { return admin.State{NodeState: state()} },
@@ -89,7 +92,23 @@ func fakeEdge(ts *testscript.TestScript, neg bool, args []string) {
 	}, slog.New(slog.DiscardHandler))
 	ts.Check(err)
 	w.running.Go(func() {
+		ctx, over := context.WithCancel(w.life)
+		var again sync.WaitGroup
+		again.Go(func() { // it is seen, however slow the machine is
+			tick := time.NewTicker(time.Second)
+			defer tick.Stop()
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case <-tick.C:
+					_ = store.Report(ctx, reported)
+				}
+			}
+		})
 		_ = server.Run(w.life) // what it could not do the script sees
+		over()
+		again.Wait()
 		_ = store.Close()
 	})
 }
