@@ -14,7 +14,12 @@ const twoLines = simple + "m=video 4002 RTP/AVP 96\r\n"
 // The first description needs ports for all of its lines, or nothing is relayed; a call that is relayed already keeps what
 // it has, and the line that found no ports passes.
 func TestPortsRunOut(t *testing.T) {
-	r := newRelay(t, media.Options{Ports: media.PortRange{Lo: 42000, Hi: 42003}})
+	e, err := media.New(media.Options{Outside: loopback(2), Inside: loopback(3), Ports: media.PortRange{Lo: 42000, Hi: 42003}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	r := New(Options{Engine: e}) // without Run a port is given back at once, and not when its thread comes by
 	first, second := Key{"call", "1"}, Key{"call", "2"}
 	describe(t, r, first, simple, Anchored)
 	if out := describe(t, r, second, twoLines, NoPorts); out != twoLines {
