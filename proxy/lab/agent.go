@@ -36,6 +36,23 @@ type agent struct {
 	ua   *sipgo.UserAgent
 	srv  *sipgo.Server
 	cli  *sipgo.Client
+
+	// Whoever sends holds gate for reading, and over closes it before the sockets are closed: sipgo would bind another one for
+	// what is sent then, and nobody would close that.
+	gate sync.RWMutex
+	over bool
+}
+
+var errOver = errors.New("the agent has ended")
+
+// request hands a request to sipgo, which starts its transaction.
+func (a *agent) request(ctx context.Context, req *sip.Request) (sip.ClientTransaction, error) {
+	a.gate.RLock()
+	defer a.gate.RUnlock()
+	if a.over {
+		return nil, errOver
+	}
+	return a.cli.TransactionRequest(ctx, req, asIs)
 }
 
 // agentOptions say where an agent stands and how it sends.
@@ -131,6 +148,9 @@ func (a *agent) run(ctx context.Context) error {
 	}
 	g.Go(func() error {
 		<-ctx.Done()
+		a.gate.Lock()
+		a.over = true
+		a.gate.Unlock()
 		err := errors.Join(a.udp.Close(), a.tcp.Close())
 		if a.line != nil {
 			err = errors.Join(err, a.line.Close())
@@ -186,12 +206,17 @@ func (a *agent) start(ctx context.Context, req *sip.Request) (sip.ClientTransact
 		}
 	}
 	a.stamp(req)
-	return a.cli.TransactionRequest(ctx, req, asIs)
+	return a.request(ctx, req)
 }
 
 // write sends a request outside any transaction: the ACK of a 2xx.
 func (a *agent) write(req *sip.Request) error {
 	a.stamp(req)
+	a.gate.RLock()
+	defer a.gate.RUnlock()
+	if a.over {
+		return errOver
+	}
 	return a.cli.WriteRequest(req, asIs)
 }
 

@@ -312,7 +312,7 @@ func (a *agent) askCancel(ctx context.Context, invite *sip.Request) (*sip.Respon
 	req.SetTransport(invite.Transport())
 	req.SetDestination(invite.Destination())
 	req.Laddr = invite.Laddr
-	tx, err := a.cli.TransactionRequest(ctx, req, asIs)
+	tx, err := a.request(ctx, req)
 	if err != nil {
 		return nil, err
 	}
