@@ -100,7 +100,7 @@ func (s *sipp) traces(t *testing.T) map[string]*trace {
 	m := map[string]*trace{}
 	for line := range strings.Lines(string(b)) {
 		f := strings.Split(strings.TrimSpace(line), "\t")
-		if len(f) < 7 || strings.HasPrefix(f[4], "probe-") { // the edges' own OPTIONS
+		if len(f) < 7 || strings.HasPrefix(f[4], "probe-") || strings.HasSuffix(f[4], "@hotcut") { // requests of the edges' own
 			continue
 		}
 		epoch, err := strconv.ParseFloat(f[2], 64)
