@@ -131,5 +131,5 @@ func (q *quiet) forget() {
 		}
 		s.unlock(0)
 	}
-	q.location.Sweep(time.Unix(0, q.at).Add(10 * 366 * 24 * time.Hour))
+	q.location.Sweep(time.Unix(0, q.at).Add(150 * 366 * 24 * time.Hour)) // longer than any Expires
 }
