@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/hotcut/hotcut/policy"
 )
@@ -61,6 +60,9 @@ func judgeRegistrations(g policy.Globals, ids []string, pre *Preflight, listed i
 	if len(pre.Phones.Silent) > 0 {
 		out = append(out, say(strict, "", strings.Join(pre.Phones.Silent, ", ")+" did not answer: what is registered there is not measured"))
 	}
+	if pre.Diagnosis == nil && gate != policy.GateRequire && pre.phoneless(ids) {
+		return []Verdict{{Gate: GateRegistrations, Level: LevelPass, Why: "no phone is registered through the edges: nothing to hand over"}}
+	}
 	out = append(out, judgeDiagnosis(pre.Diagnosis, strict, say)...)
 	for _, id := range ids {
 		p := pre.Phones.Of(id)
@@ -105,7 +107,20 @@ func judgeDiagnosis(d *Diagnosis, strict Level, say func(Level, string, string) 
 	return out
 }
 
+// phoneless reports whether every edge said that these tenants have no phone registered.
+func (pre *Preflight) phoneless(ids []string) bool {
+	if pre.Phones.Asked == 0 || len(pre.Phones.Silent) > 0 {
+		return false
+	}
+	if slices.Contains(ids, policy.AllTenants) {
+		ids = nil
+	}
+	return pre.Phones.Sum(ids...).Bindings == 0
+}
+
 // preflight asks the edges what plans towards core, and those that clamp, are judged and shown by. nil: nobody needs it.
+// The platforms' registrars are probed only where there are phones to hand over, or the gate is required: a trunk's
+// platform may not answer a REGISTER at all, and a flip must not wait for it.
 func (e *Engine) preflight(ctx context.Context, at Present, p *Plan) *Preflight {
 	ids := p.CoreWard()
 	if len(ids) == 0 && !p.clamps(at) {
@@ -117,15 +132,12 @@ func (e *Engine) preflight(ctx context.Context, at Present, p *Plan) *Preflight 
 		one = p.Change.Tenants[0].ID
 	}
 	pre := new(Preflight)
-	var both sync.WaitGroup
-	both.Go(func() { pre.Phones = e.Fleet.Phones(ctx, to, one) })
-	if len(ids) > 0 && p.globals(at).Gates[GateRegistrations] != policy.GateOff {
-		both.Go(func() {
-			d := e.Fleet.Doctor(ctx, to, Probe{Tenant: one}, nil)
-			pre.Diagnosis = &d
-		})
+	pre.Phones = e.Fleet.Phones(ctx, to, one)
+	gate := p.globals(at).Gates[GateRegistrations]
+	if len(ids) > 0 && gate != policy.GateOff && (gate == policy.GateRequire || !pre.phoneless(ids)) {
+		d := e.Fleet.Doctor(ctx, to, Probe{Tenant: one}, nil)
+		pre.Diagnosis = &d
 	}
-	both.Wait()
 	if one != "" && len(ids) > 0 && !pre.Phones.Kept(policy.Legacy) && pre.Phones.Of(one).Bindings > 0 {
 		pre.HeldUntil = e.Fleet.heldUntil(ctx, to, one, policy.Legacy)
 	}

@@ -51,6 +51,11 @@ func TestJudgeRegistrations(t *testing.T) {
 		{"keep none", "", "acme", &Preflight{Phones: acme(map[string][]string{"core": {"none", "trust"}}), Diagnosis: fine},
 			"warn acme: keep is none on a target of core: its 41 phones can be reached there only when they register anew (hotcut doctor acme)", 0},
 		{"keep none, no phones", "", "birch", &Preflight{Phones: acme(nil), Diagnosis: fine}, "pass both platforms take registrations of these phones ()", 0},
+		{"not probed, no phones", "", "birch", &Preflight{Phones: acme(nil)}, "pass no phone is registered through the edges: nothing to hand over ()", 0},
+		{"not probed, no phones that are known", "", "birch", &Preflight{Phones: acme(nil, "edge-2")},
+			"warn edge-2 did not answer: what is registered there is not measured (hotcut doctor birch); warn the targets were not probed (hotcut doctor birch)", 0},
+		{"not probed, no phones, required", policy.GateRequire, "birch", &Preflight{Phones: acme(nil)}, "fail the targets were not probed (hotcut doctor birch)", 0},
+		{"not probed, everybody", "", "*", &Preflight{Phones: acme(nil)}, "warn the targets were not probed (hotcut doctor)", 0},
 		{"many tenants", "", "acme birch", &Preflight{Phones: acme(trust), Diagnosis: fine}, "pass both platforms take registrations of these phones ()", 0},
 	} {
 		var got []string

@@ -3,16 +3,17 @@ package proxy
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hotcut/hotcut/policy"
 	"github.com/hotcut/hotcut/proxy/admin"
 )
 
-// examine lets a doctor look while time goes by.
+// examine lets a doctor look while time goes by: only while it waits, so that no time-out passes for want of a CPU. It runs
+// in a bubble of synctest.
 func (w *keepWorld) examine(q admin.DoctorRequest) admin.DoctorReport {
 	w.t.Helper()
 	w.doctors = true
@@ -26,6 +27,7 @@ func (w *keepWorld) examine(q admin.DoctorRequest) admin.DoctorReport {
 		done <- result{r, err}
 	}()
 	for {
+		synctest.Wait()
 		select {
 		case x := <-done:
 			if x.err != nil {
@@ -34,7 +36,6 @@ func (w *keepWorld) examine(q admin.DoctorRequest) admin.DoctorReport {
 			return x.r
 		default:
 			w.pass(10 * time.Millisecond)
-			runtime.Gosched()
 		}
 	}
 }
@@ -69,7 +70,9 @@ func newDoctorWorld(t *testing.T, edit func(*target)) *keepWorld {
 	return w
 }
 
-func TestDoctorFindsAllWell(t *testing.T) {
+func TestDoctorFindsAllWell(t *testing.T) { synctest.Test(t, doctorFindsAllWell) }
+
+func doctorFindsAllWell(t *testing.T) {
 	w := newDoctorWorld(t, asIs)
 	r := w.examine(admin.DoctorRequest{Tenant: "acme", User: "test@acme.example", Write: true})
 	const all = "challenge=ok names=ok trust=ok trust_negative=ok path=ok two_call_ids=ok lists_all=ok"
@@ -105,7 +108,9 @@ func TestDoctorFindsAllWell(t *testing.T) {
 }
 
 // Every habit of a registrar that a flip would stumble over is found, and said with what to do about it.
-func TestDoctorFindsHabits(t *testing.T) {
+func TestDoctorFindsHabits(t *testing.T) { synctest.Test(t, doctorFindsHabits) }
+
+func doctorFindsHabits(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		edit   func(*target)
@@ -147,7 +152,9 @@ func TestDoctorFindsHabits(t *testing.T) {
 	}
 }
 
-func TestDoctorDigest(t *testing.T) {
+func TestDoctorDigest(t *testing.T) { synctest.Test(t, doctorDigest) }
+
+func doctorDigest(t *testing.T) {
 	w := newDoctorWorld(t, func(x *target) { x.keep = keepDigest })
 	w.legacy.guard, w.core.guard = false, false
 	w.legacy.secret, w.core.secret = "tiger", "lion"
@@ -169,7 +176,9 @@ func TestDoctorDigest(t *testing.T) {
 }
 
 // What phones meet before and after a flip is compared.
-func TestDoctorCompares(t *testing.T) {
+func TestDoctorCompares(t *testing.T) { synctest.Test(t, doctorCompares) }
+
+func doctorCompares(t *testing.T) {
 	ch := func(realm, alg, qop string) admin.Challenge {
 		return admin.Challenge{Realms: []string{realm}, Algorithms: strings.Fields(alg), QOP: strings.Fields(qop)}
 	}
