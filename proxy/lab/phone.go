@@ -167,6 +167,9 @@ func (p *Phone) PickUp() {
 
 // onInvite answers every call, at once or when somebody picks up.
 func (p *Phone) onInvite(req *sip.Request, tx sip.ServerTransaction) {
+	p.mu.Lock()
+	lifted := p.pickUp // before anybody can know of the call: who picks up then means it
+	p.mu.Unlock()
 	p.hear(req)
 	tx.OnCancel(func(cancel *sip.Request) { p.hear(cancel) })
 	tag := sip.GenerateTagN(12)
@@ -182,9 +185,6 @@ func (p *Phone) onInvite(req *sip.Request, tx sip.ServerTransaction) {
 		p.respond(req, tx, tag, 486, "Busy Here", nil)
 		return
 	}
-	p.mu.Lock()
-	lifted := p.pickUp
-	p.mu.Unlock()
 	p.respond(req, tx, tag, 180, "Ringing", nil)
 	if p.rings {
 		select {
