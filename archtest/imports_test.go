@@ -31,6 +31,7 @@ var table = map[string][]string{
 	"proxy/location/share":        {"proxy/location", "policy/redisstore"},
 	"proxy/callrecord":            {"policy"},
 	"proxy/metrics":               nil,
+	"proxy/tap":                   nil,
 	"proxy/admin":                 {"policy", "proxy/callrecord"},
 	"media":                       nil,
 	"media/sdp":                   nil,
@@ -38,17 +39,23 @@ var table = map[string][]string{
 	"media/ng":                    {"media", "media/sdp"},
 	"media/node":                  {"media", "media/sdp", "media/relay", "media/ng"},
 	"migration/evidence":          nil,
+	"migration/shadow/record":     {"proxy/wire"}, // messages in, a call record out
 	"dashboards":                  nil,
 
 	// L2
 	"proxy": {
 		"policy", "policy/follow", "policy/filestore", "media", "media/sdp", "media/relay", "media/ng",
 		"proxy/wire", "proxy/transaction", "proxy/transport", "proxy/choice", "proxy/health", "proxy/limit", "proxy/digest", "proxy/location",
-		"proxy/config", "proxy/callrecord", "proxy/metrics", "proxy/admin",
+		"proxy/config", "proxy/callrecord", "proxy/metrics", "proxy/admin", "proxy/tap",
 	},
-	"migration/shadow": {"policy", "proxy/wire"},
-	"migration":        {"policy", "migration/shadow", "migration/evidence"},
-	"legacy":           {"policy"},
+	"migration/shadow/compare": {"migration/shadow/record"}, // pure: two records in, differences out
+	"migration/shadow/store":   {"migration/shadow/compare", "migration/shadow/record", "policy/redisstore"},
+	"migration/shadow/report":  {"migration/shadow/compare", "migration/shadow/record"},
+	"migration/shadow": { // the one place that speaks SIP of its own: the reader and the machines are the edge's, and so is what the edge hands over
+		"policy", "proxy/wire", "proxy/transaction", "proxy/tap", "migration/shadow/record", "migration/shadow/compare",
+	},
+	"migration": {"policy", "migration/shadow", "migration/evidence"},
+	"legacy":    {"policy"},
 
 	// L3
 	"proxy/lab":          {"policy", "proxy", "media"},
@@ -84,6 +91,10 @@ var reasons = []struct{ from, to, why string }{
 	{"proxy/transport", "*", "sockets carry bytes; who they belong to is decided above"},
 	{"proxy", "proxy/lab", "the product does not contain its own test bench"},
 	{"proxy", "policy/redisstore", "SIP never waits for Redis: the edge is handed a store and follows it from aside"},
+	{"proxy/tap", "*", "what hands messages over knows neither who gives nor who takes"},
+	{"migration/shadow/compare", "*", "a verdict is a pure function of two records: stored ones compare as living ones do"},
+	{"migration/shadow/report", "*", "a report is drawn from counts and records; where they were kept is no business of its"},
+	{"migration/shadow*", "proxy", "the mirror is handed messages by a tap: an edge never hangs on it, nor it on an edge's inside"},
 	{"migration*", "proxy*", "migration knows edges as a struct of funcs: it must be usable against edges of another build"},
 	{"migration/evidence", "*", "statistics are pure functions over counts"},
 	{"*", "cmd*", "cmd is wiring: whoever needs something from it has found a package that is missing"},

@@ -65,7 +65,7 @@
 // ICE: the relay takes the place of all candidates (sdp.ICEReplace), so that ends which speak it check each other through us
 // and find no path around us.
 //
-// The leaf packages choice, health, limit, config, admin, callrecord, metrics, digest and location are not in DESIGN.md's
+// The leaf packages choice, health, limit, config, admin, callrecord, metrics, digest, location and tap are not in DESIGN.md's
 // table. Each is a table or a format that knows nothing of SIP routing, and is tested alone. location/share needs Redis and is
 // handed to the edge as funcs, as its store is.
 //
