@@ -1,0 +1,25 @@
+package record
+
+// A Profile is what is known of two platforms before the first call: which of their habits mean the same.
+type Profile struct {
+	Name string `json:"name"`
+	// Country is the calling code of the tenant ("49"), for numbers without one.
+	Country string `json:"country,omitempty"`
+	// Equal are pairs of status codes that mean the same; nil: DefaultEqual. The class of the second is that of the first.
+	Equal [][2]int `json:"equal,omitempty"`
+	// Users of the Request-URI that lead to voicemail or to a parking place, beside those that everybody has
+	// ("voicemail", "vm", "park" and what begins with them).
+	Voicemail []string `json:"voicemail,omitempty"`
+	Park      []string `json:"park,omitempty"`
+	Hours     *Hours   `json:"hours,omitempty"` // nil: the tenant never closes
+}
+
+// DefaultEqual are the codes that platforms of all makes use for one another.
+var DefaultEqual = [][2]int{{480, 408}, {486, 600}, {503, 500}, {404, 604}}
+
+// Hours are a tenant's opening hours: calls outside of them have the feature FeatureAfterHours.
+type Hours struct {
+	Zone  string `json:"zone"`  // IANA name, such as "Europe/Berlin"; "": UTC
+	Open  [7]int `json:"open"`  // minutes after midnight, by time.Weekday (Sunday is 0)
+	Close [7]int `json:"close"` // not after Open: closed all day
+}
