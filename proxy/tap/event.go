@@ -41,11 +41,13 @@ type Event struct {
 
 // Binding is a live registration of a phone, as the edge knows it.
 type Binding struct {
-	ID       string // the same on every edge and at every refresh
-	AoR      string // sip:user@domain
+	ID       string // the same on every edge and at every refresh; it routes to the phone: nothing of it may stand in a copy
+	AoR      string // sip:user@domain, the unit at its tenant's first domain
+	To       string // URI of To of the phone's REGISTER: the address-of-record as the phone calls it
 	User     string // of its Contact, as the phone wrote it; may be empty
-	Instance string // +sip.instance without quotes and brackets; may be empty
+	Instance string // +sip.instance without quotes; may be empty
 	Expires  int64  // unix seconds
+	Here     bool   // this edge has its flow; else another one does
 }
 
 func word[T ~uint8](v T, words ...string) string {
