@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -181,10 +182,26 @@ func recordTable(w io.Writer, r toldRecord) {
 		parts = append(parts, r.Cause)
 	}
 	fmt.Fprintf(w, "  %s\n", strings.Join(parts, "   "))
+	if len(r.Tried) > 0 {
+		fmt.Fprintf(w, "  given up before: %s\n", triedWords(r.Tried))
+	}
 	if r.FromE164 != "" || r.ToE164 != "" {
 		fmt.Fprintf(w, "  numbers %s -> %s\n", dash(r.FromE164), dash(r.ToE164))
 	}
 	for _, line := range soundLines(r.Media) {
 		fmt.Fprintf(w, "  %s\n", line)
 	}
+}
+
+// triedWords lists the targets that a call left behind, in order: "core core-1 (timeout), core core-2 (503)".
+func triedWords(tried []callrecord.Attempt) string {
+	words := make([]string, len(tried))
+	for i, t := range tried {
+		why := t.Cause
+		if t.Code != 0 {
+			why = strconv.Itoa(t.Code)
+		}
+		words[i] = fmt.Sprintf("%s %s (%s)", t.Platform, t.Target, why)
+	}
+	return strings.Join(words, ", ")
 }
