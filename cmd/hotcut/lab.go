@@ -28,10 +28,11 @@ func newLabCmd(a *app) *cobra.Command {
 		Long: `lab starts a legacy switch, a new core, two edges, phones and an embedded Redis on loopback addresses and tells a story
 with them: phones register and watch each other's lamps, a tenant is flipped while a call is up and rolled back, and its
 phones ring on either platform without having registered there; a canary, an edge killed in the middle of a call, Redis gone
-while calls go on. Every change of policy in it is a hotcut command, shown as you would type it.
+while calls go on. Every call has audio, which both ends check packet by packet. Every change of policy in it is a hotcut
+command, shown as you would type it.
 
-It ends with exit code 0 if every message went where the policy said, every phone rang that should, and none asked its user
-for a password; otherwise with 1, naming each thing that went wrong.`,
+It ends with exit code 0 if every message went where the policy said, every phone rang that should, none asked its user
+for a password, and no audio was lost but while an edge was dead; otherwise with 1, naming each thing that went wrong.`,
 		Args: exact(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.redis != "" {
@@ -122,10 +123,11 @@ func (s *labStory) verdict() error {
 	s.checkCalls()
 	s.checkLogins()
 	s.checkNAT()
+	heard := s.checkAudio()
 	took := time.Since(s.began).Round(100 * time.Millisecond)
 	if len(s.faults) == 0 {
-		fmt.Fprintf(s.out, "\n%d calls in %s: every message went where the policy said, and none of %s asked for a password.\n",
-			len(s.calls), took, plural(len(s.world.phones), "phone"))
+		fmt.Fprintf(s.out, "\n%d calls in %s: every message went where the policy said, none of %s asked for a password,\nand of %d packets of audio none was lost but while an edge was dead.\n",
+			len(s.calls), took, plural(len(s.world.phones), "phone"), heard)
 		return nil
 	}
 	return errors.New(plural(len(s.faults), "thing") + " went wrong in the lab:" + s.wrong())

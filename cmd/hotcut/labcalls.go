@@ -11,8 +11,9 @@ import (
 // labCall is a call and where the policy wanted it.
 type labCall struct {
 	*lab.Call
-	want policy.Platform
-	over bool // BYE or final refusal was seen
+	want    policy.Platform
+	over    bool     // BYE or final refusal was seen
+	excused *labTalk // what was lost until then was the price of what the story did
 }
 
 // place dials, waits for the final response and checks who gave it.
@@ -71,6 +72,7 @@ func (s *labStory) hangup(c *labCall, tell bool) error {
 	if c.over {
 		return nil
 	}
+	s.sounded(c)
 	c.over = true
 	ctx, cancel := s.patience()
 	defer cancel()
@@ -90,6 +92,7 @@ func (s *labStory) hangup(c *labCall, tell bool) error {
 
 // hungUpBy lets the platform end a call and checks that the phone hears of it.
 func (s *labStory) hungUpBy(c *labCall) error {
+	s.sounded(c)
 	c.over = true
 	ctx, cancel := s.patience()
 	defer cancel()

@@ -17,6 +17,8 @@ func (s *labStory) edgeKilled() error {
 	if err != nil {
 		return err
 	}
+	cyril, _ := s.talks(overUDP, labAudible)
+	anna, _ := s.talks(overTCP, labAudible)
 	s.say("$ kill -9 %d    # %s", e.PID(), e.Name)
 	if err := e.Kill(); err != nil {
 		return err
@@ -28,6 +30,8 @@ func (s *labStory) edgeKilled() error {
 		return err
 	}
 	s.say("%s is back, pid %d", e.Name, e.PID())
+	s.silencedBy(overUDP, cyril)
+	s.silencedBy(overTCP, anna)
 	if err := s.phonesSurvive(e, before); err != nil {
 		return err
 	}

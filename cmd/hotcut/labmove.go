@@ -16,8 +16,14 @@ func (s *labStory) flipUnderACall() error {
 	if err != nil {
 		return err
 	}
+	alice, _ := s.talks(mine, labAudible)
+	anna, _ := s.talks(theirs, labAudible)
 	before, lit := s.mark(), s.lit()
 	if err := s.commands([]string{"flip", "acme", "--to", "core", "--yes"}); err != nil {
+		return err
+	}
+	after, err := s.place("adam", "answer@acme.example", policy.Core, 200)
+	if err != nil {
 		return err
 	}
 	if err := s.quick(policy.Core, "answer@acme.example", "alice", "anna"); err != nil {
@@ -35,6 +41,17 @@ func (s *labStory) flipUnderACall() error {
 	if err := s.commands([]string{"draining", "acme"}); err != nil {
 		return err
 	}
+	s.presses(after, "1984#")
+	s.holdAndResume(mine)
+	s.unbroken(mine, alice, "the flip and a hold")
+	s.unbroken(theirs, anna, "the flip")
+	s.aloud(mine, theirs, after)
+	if err := s.commands([]string{"calls", "acme"}); err != nil {
+		return err
+	}
+	if err := s.hangup(after, false); err != nil {
+		return err
+	}
 	if err := s.hangup(mine, true); err != nil {
 		return err
 	}
@@ -48,6 +65,7 @@ func (s *labStory) rollbackUnderACall() error {
 	if err != nil {
 		return err
 	}
+	anna, _ := s.talks(c, labAudible)
 	before, lit := s.mark(), s.lit()
 	if err := s.commands([]string{"rollback", "acme", "--reason", "no ringback tone", "--yes"}); err != nil {
 		return err
@@ -58,6 +76,7 @@ func (s *labStory) rollbackUnderACall() error {
 	if err := s.phonesFollow(policy.Legacy, before, lit); err != nil {
 		return err
 	}
+	s.unbroken(c, anna, "the rollback")
 	return s.hangup(c, true)
 }
 

@@ -18,6 +18,12 @@ import (
 // labStage is a story without edges: its one phone calls a switch directly, so that a test decides where calls go.
 func labStage(t *testing.T, goesTo func(legacy, core *lab.Switch) netip.AddrPort, accounts ...lab.Account) *labStory {
 	t.Helper()
+	return labStageLosing(t, nil, goesTo, accounts...)
+}
+
+// labStageLosing loses audio of its phone.
+func labStageLosing(t *testing.T, loses func([]byte, bool) bool, goesTo func(legacy, core *lab.Switch) netip.AddrPort, accounts ...lab.Account) *labStory {
+	t.Helper()
 	legacy, err := lab.NewSwitch(lab.SwitchOptions{Platform: "legacy", IP: labLegacyIP, Accounts: accounts})
 	if err != nil {
 		t.Fatal(err)
@@ -26,7 +32,7 @@ func labStage(t *testing.T, goesTo func(legacy, core *lab.Switch) netip.AddrPort
 	if err != nil {
 		t.Fatal(err)
 	}
-	phone, err := lab.NewPhone(lab.PhoneOptions{AOR: "alice@acme.example", Password: labPassword, Proxy: goesTo(legacy, core)})
+	phone, err := lab.NewPhone(lab.PhoneOptions{AOR: "alice@acme.example", Password: labPassword, Proxy: goesTo(legacy, core), Loses: loses})
 	if err != nil {
 		t.Fatal(err)
 	}

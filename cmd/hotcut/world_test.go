@@ -99,7 +99,7 @@ func ready(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// dial places a call that stays up and puts its Call-ID into a variable: dial VAR EDGE FROM TO PLATFORM
+// dial places a call that stays up, with audio, and puts its Call-ID into a variable: dial VAR EDGE FROM TO PLATFORM
 func dial(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 5 {
 		ts.Fatalf("usage: dial VAR EDGE FROM TO PLATFORM")
@@ -115,6 +115,8 @@ func dial(ts *testscript.TestScript, neg bool, args []string) {
 	if answer.Code != 200 || answer.Platform != args[4] {
 		ts.Fatalf("%s -> %s: %s, want 200 of %s", args[2], args[3], answer, args[4])
 	}
+	// The platform talks when it is talked to: who hears it has been heard.
+	ts.Check(call.Voice().Await(ctx, "audio", func(h lab.Audio) bool { return h.Packets > 0 }))
 	w.calls[args[0]] = call
 	ts.Setenv(args[0], call.ID)
 }

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -41,6 +40,11 @@ type agent struct {
 	// what is sent then, and nobody would close that.
 	gate sync.RWMutex
 	over bool
+
+	voices voices
+	waits  bool // its voices talk when they are talked to
+	nat    *NAT
+	loses  func(packet []byte, outbound bool) bool // audio; nil: none
 }
 
 var errOver = errors.New("the agent has ended")
@@ -63,6 +67,8 @@ type agentOptions struct {
 	nat   *NAT           // UDP passes through it; nil: straight
 	proxy netip.AddrPort // kept connected by TCP; invalid: nothing is
 	ping  func()         // hears of CRLF pings; may be nil
+	waits bool           // talks in a call when it is talked to, not before
+	loses func(packet []byte, outbound bool) bool
 }
 
 // newAgent binds UDP and TCP to the same free port.
@@ -74,7 +80,7 @@ func newAgent(o agentOptions) (*agent, error) {
 		o.log = slog.New(slog.DiscardHandler)
 	}
 	settle()
-	a := &agent{log: o.log.With("agent", o.name)}
+	a := &agent{log: o.log.With("agent", o.name), voices: voices{calls: make(map[string]*Voice)}, waits: o.waits, nat: o.nat, loses: o.loses}
 	udp, tcp, err := listenBoth(o.ip)
 	if err != nil {
 		return nil, err
@@ -151,6 +157,7 @@ func (a *agent) run(ctx context.Context) error {
 		a.gate.Lock()
 		a.over = true
 		a.gate.Unlock()
+		a.hushAll()
 		err := errors.Join(a.udp.Close(), a.tcp.Close())
 		if a.line != nil {
 			err = errors.Join(err, a.line.Close())
@@ -287,21 +294,4 @@ func parseURI(s string) (sip.Uri, error) {
 		return u, fmt.Errorf("lab: %q is no SIP address: %w", s, err)
 	}
 	return u, nil
-}
-
-// sdp describes a session that nobody sends media in: the lab watches signalling. The session name says who wrote it.
-func sdp(name string, addr netip.AddrPort) []byte {
-	host := addr.Addr().String()
-	return []byte("v=0\r\no=- 1 1 IN IP4 " + host + "\r\ns=" + name + "\r\nc=IN IP4 " + host + "\r\nt=0 0\r\nm=audio " +
-		strconv.Itoa(int(addr.Port())) + " RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\na=inactive\r\n")
-}
-
-// sessionName reads the s= line back.
-func sessionName(body []byte) string {
-	for line := range strings.Lines(string(body)) {
-		if name, found := strings.CutPrefix(line, "s="); found {
-			return strings.TrimRight(name, "\r\n")
-		}
-	}
-	return ""
 }

@@ -31,10 +31,10 @@ func (a *agent) response(req *sip.Request, tag string, code int, reason string, 
 	return res
 }
 
-// accept sends the 2xx of an INVITE and repeats it, T1, 2*T1 and so on up to T2, until heard has the ACK or 64*T1 have
+// accept sends the 2xx of an INVITE, with our description of the call, and repeats it, T1, 2*T1 and so on up to T2, until heard has the ACK or 64*T1 have
 // passed (RFC 3261 section 13.3.1.4). It reports whether the ACK came.
-func (a *agent) accept(req *sip.Request, tx sip.ServerTransaction, tag string, heard *Journal, session string, extra []sip.Header) bool {
-	res := a.response(req, tag, 200, "OK", sdp(session, a.addr), extra...)
+func (a *agent) accept(req *sip.Request, tx sip.ServerTransaction, tag string, heard *Journal, sdp []byte, extra []sip.Header) bool {
+	res := a.response(req, tag, 200, "OK", sdp, extra...)
 	id, cseq := req.CallID().Value(), req.CSeq().SeqNo
 	give := time.NewTimer(64 * sip.T1)
 	defer give.Stop()

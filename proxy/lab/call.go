@@ -20,8 +20,10 @@ type Call struct {
 	From string // as dialled: user@domain
 	To   string
 
-	agent  *agent
-	wallet *wallet
+	agent   *agent
+	wallet  *wallet
+	voice   *Voice
+	session string // name, of our descriptions
 
 	ringing chan struct{} // closed by the first 1xx above 100
 	final   chan struct{} // closed when the final response is here, or none will come
@@ -89,7 +91,11 @@ func (a *agent) invite(ctx context.Context, in invitation) (*Call, error) {
 		req.AppendHeader(sip.NewHeader("P-Asserted-Identity", "<"+in.from.String()+">"))
 	}
 	req.AppendHeader(&contentType)
-	req.SetBody(sdp(in.session, a.addr))
+	v, err := a.speak(in.callID, true)
+	if err != nil {
+		return nil, err
+	}
+	req.SetBody(v.describe(in.session, bothWays))
 	req.SetTransport(in.transport)
 	if in.destination != "" {
 		req.SetDestination(in.destination)
@@ -97,7 +103,7 @@ func (a *agent) invite(ctx context.Context, in invitation) (*Call, error) {
 
 	c := &Call{
 		ID: in.callID, From: in.from.User + "@" + in.from.Host, To: in.to.User + "@" + in.to.Host,
-		agent: a, invite: req, wallet: in.wallet,
+		agent: a, invite: req, wallet: in.wallet, voice: v, session: in.session,
 		ringing: make(chan struct{}), final: make(chan struct{}), ended: make(chan struct{}),
 	}
 	if in.known != nil {
@@ -106,15 +112,18 @@ func (a *agent) invite(ctx context.Context, in invitation) (*Call, error) {
 	began := time.Now()
 	if in.wallet != nil {
 		if in.wallet.failed() {
+			a.hush(c.ID)
 			return nil, ErrLogin
 		}
 		in.wallet.sign(req)
 	}
 	tx, err := a.start(ctx, req)
 	if err != nil {
+		a.hush(c.ID)
 		return nil, fmt.Errorf("lab: INVITE %s: %w", c.To, err)
 	}
 	c.tx = tx
+	context.AfterFunc(ctx, func() { a.hush(c.ID) })
 	go c.follow(ctx, began)
 	return c, nil
 }
@@ -195,10 +204,12 @@ func (c *Call) take(res *sip.Response, began time.Time) bool {
 	if res.IsSuccess() {
 		c.answer.Session = sessionName(res.Body())
 		c.dialog = callerDialog(c.invite, res, c.agent.contact(c.invite.From().Address.User, c.invite.Transport()))
-		c.err = c.agent.write(c.dialog.request(sip.ACK))
+		c.voice.follow(res.Body())
+		ack := c.dialog.ack(c.invite.CSeq().SeqNo)
+		c.err = c.agent.write(ack())
 		// Every repeated 2xx gets its own ACK (section 13.2.2.4): the first one may have been lost.
 		c.tx.OnRetransmission(func(*sip.Response) {
-			if err := c.agent.write(c.dialog.request(sip.ACK)); err != nil {
+			if err := c.agent.write(ack()); err != nil {
 				c.agent.log.Warn("ACK of a repeated 2xx was not sent", "call", c.ID, "error", err)
 			}
 		})
@@ -224,10 +235,14 @@ func (c *Call) end(byPeer bool) {
 	}
 	c.finished, c.byPeer = true, byPeer
 	close(c.ended)
+	c.agent.hush(c.ID)
 	if c.dialog != nil {
 		c.tx.Terminate()
 	}
 }
+
+// Voice is our end of the call's audio.
+func (c *Call) Voice() *Voice { return c.voice }
 
 // Ringing is closed by the first provisional response above 100.
 func (c *Call) Ringing() <-chan struct{} { return c.ringing }

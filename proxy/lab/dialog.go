@@ -63,8 +63,16 @@ func recordRoutes(m sip.Message) []sip.Uri {
 	return routes
 }
 
-// request builds the next request inside the dialog (section 12.2.1.1). An ACK takes the CSeq of the INVITE that it
-// acknowledges: of a caller, whose first request it is.
+// ack returns a maker of the ACKs of an INVITE (section 13.2.2.4): one for each time that its 2xx comes.
+func (d *dialog) ack(invite uint32) func() *sip.Request {
+	return func() *sip.Request {
+		req := d.request(sip.ACK)
+		req.CSeq().SeqNo = invite
+		return req
+	}
+}
+
+// request builds the next request inside the dialog (section 12.2.1.1).
 func (d *dialog) request(method sip.RequestMethod) *sip.Request {
 	d.mu.Lock()
 	if method != sip.ACK {

@@ -13,8 +13,12 @@
 // re-registration, and nobody was asked for a password" can be read off the two ends. A NAT stands between a phone and the
 // world and forgets.
 //
-// It refuses to be a load generator (every table is small and bounded, SIPp is better at it), it carries no media, and
-// it leaves the loopback network never.
+// Every call has audio: PCMU and RFC 4733 keys, fifty packets a second each way between what SDP names, with a content that
+// only one end of one call makes. Each end checks sequence, source, stream and content of what it hears (Audio), so loss
+// is counted and named by who listens, not by the relay in between. Sockets are opened per call and closed at its end.
+//
+// It refuses to be a load generator (every table is small and bounded, SIPp is better at it), and it leaves the loopback
+// network never. It sends no RTCP, and a switch is an end of each call's audio: it does not connect the two halves of a call.
 //
 // # Decisions
 //
@@ -30,6 +34,10 @@
 //     sent there is counted.
 //   - A phone over TCP opens its connection itself and lets sipgo serve it as an accepted one: sipgo does not tell when a
 //     connection breaks.
+//   - A phone talks as soon as it knows where to, a switch when it is talked to: a relay sends nothing to an address that can
+//     only be meant in somebody else's network, as all of loopback is, before it has heard from there. So nothing need be lost
+//     at the beginning, and loss counts from the first packet that was heard.
+//   - Descriptions are read by the lab's own few lines (description.go), for the same reason as digests are.
 //   - Edges are child processes of the own binary: an edge can be killed with SIGKILL in the middle of a call, which is
 //     what the lab has to show, and the process that runs is the one that production runs.
 package lab

@@ -162,7 +162,7 @@ func (e *Edge) Kill() error {
 	if !e.Running() {
 		return fmt.Errorf("lab: %s is not running", e.Name)
 	}
-	if err := e.cmd.Process.Kill(); err != nil {
+	if err := e.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("lab: kill %s: %w", e.Name, err)
 	}
 	<-e.exited
@@ -174,7 +174,7 @@ func (e *Edge) Stop() error {
 	if !e.Running() {
 		return nil
 	}
-	if err := e.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := e.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("lab: stop %s: %w", e.Name, err)
 	}
 	select {

@@ -73,7 +73,7 @@ platforms:
   core:
     targets: [{name: core-1, uri: "sip:{{.Core}};transport=tcp", pool: main, {{.CoreTarget}}}]
     sources: [{{.Core.Addr}}/32]
-media: {engine: none}
+media: {engine: embedded, ports: 20000-31999}
 admin: {socket: {{.Dir}}/edge.sock, metrics: "{{.Metrics}}"}
 limits:
   connectionsPerSource: 512

@@ -136,6 +136,20 @@ func (n *NAT) retire(m *mapping) {
 	n.retired = append(n.retired, m)
 }
 
+// leave closes the ports of a socket that its phone has closed: what still comes there is nobody's any more, and no fault of
+// who sends it. n.mu is held.
+func (n *NAT) leave(inside netip.AddrPort) error {
+	var errs []error
+	for key, m := range n.live {
+		if key.inside == inside {
+			m.dead = true
+			delete(n.live, key)
+			errs = append(errs, m.socket.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // send lets a datagram out, by a mapping that it makes if need be.
 func (n *NAT) send(key flowKey, b []byte) error {
 	n.mu.Lock()

@@ -39,8 +39,9 @@ func (n *NAT) inside(real *net.UDPConn) *natConn {
 		close(c.done)
 		n.mu.Lock()
 		delete(n.hosts, c.self)
+		err := n.leave(c.self)
 		n.mu.Unlock()
-		return real.Close()
+		return errors.Join(err, real.Close())
 	})
 	n.mu.Lock()
 	n.hosts[c.self] = c

@@ -25,6 +25,9 @@ type PhoneOptions struct {
 	RegID     int            // reg-id; 0: none
 	Rings     bool           // rings until PickUp or CANCEL, instead of answering at once
 	Log       *slog.Logger
+
+	// Loses says which packets of audio get lost, on their way from the phone or to it; nil: none on purpose.
+	Loses func(packet []byte, outbound bool) bool
 }
 
 // Phone is a user agent of one address-of-record. It places calls, answers them, stays registered and watches lamps.
@@ -78,7 +81,7 @@ func NewPhone(o PhoneOptions) (*Phone, error) {
 	if p.instance == "" {
 		p.instance = "urn:uuid:" + uuid()
 	}
-	in := agentOptions{ip: o.IP, name: p.name, log: o.Log, nat: o.NAT, ping: func() { p.pings.Add(1) }}
+	in := agentOptions{ip: o.IP, name: p.name, log: o.Log, nat: o.NAT, ping: func() { p.pings.Add(1) }, loses: o.Loses}
 	switch p.transport {
 	case "":
 		p.transport = "UDP"
@@ -197,13 +200,20 @@ func (p *Phone) onInvite(req *sip.Request, tx sip.ServerTransaction) {
 			return
 		}
 	}
-	p.accept(req, tx, tag, p.Received, p.name, nil)
+	v, err := p.speak(id, false)
+	if err != nil {
+		p.drop(id)
+		p.respond(req, tx, tag, 500, "Server Internal Error", nil)
+		return
+	}
+	p.accept(req, tx, tag, p.Received, v.describe(p.name, v.follow(req.Body())), nil)
 }
 
 func (p *Phone) drop(callID string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.taken, callID)
+	p.hush(callID)
 }
 
 // onBye ends a call, whoever placed it.
@@ -220,6 +230,7 @@ func (p *Phone) onBye(req *sip.Request, tx sip.ServerTransaction) {
 		return
 	}
 	p.respond(req, tx, "", 200, "OK", nil)
+	p.hush(id)
 	if placed != nil {
 		placed.mu.Lock()
 		placed.end(true)

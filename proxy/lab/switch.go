@@ -100,7 +100,7 @@ func NewSwitch(o SwitchOptions) (*Switch, error) {
 		minExpires: o.MinExpires, maxExpires: o.MaxExpires, serviceRoute: o.ServiceRoute,
 	}
 	var err error
-	if s.agent, err = newAgent(agentOptions{ip: o.IP, name: o.Server, log: o.Log}); err != nil {
+	if s.agent, err = newAgent(agentOptions{ip: o.IP, name: o.Server, log: o.Log, waits: true}); err != nil {
 		return nil, err
 	}
 	return s, nil

@@ -71,13 +71,18 @@ func (s *Switch) onInvite(ctx context.Context, req *sip.Request, tx sip.ServerTr
 func (s *Switch) answer(ctx context.Context, req *sip.Request, tx sip.ServerTransaction, tag string, far *Call) {
 	id := req.CallID().Value()
 	l := &leg{dialog: calleeDialog(req, tag, s.contact(req.Recipient.User, req.Transport())), far: far}
+	v, err := s.speak(id, false)
+	if err != nil {
+		s.log.Warn("a call was not answered", "call", id, "error", err)
+	}
 	s.mu.Lock()
-	full := len(s.calls) >= switchCalls
+	full := err != nil || len(s.calls) >= switchCalls
 	if !full {
 		s.calls[id] = l
 	}
 	s.mu.Unlock()
 	if full {
+		s.hush(id)
 		s.presence.over(id)
 		s.refuseInvite(ctx, req, tx, tag, 503, "Service Unavailable")
 		if far != nil {
@@ -97,7 +102,7 @@ func (s *Switch) answer(ctx context.Context, req *sip.Request, tx sip.ServerTran
 			}
 		}()
 	}
-	acked := s.accept(req, tx, tag, s.Received, s.server, s.identity())
+	acked := s.accept(req, tx, tag, s.Received, v.describe(s.server, v.follow(req.Body())), s.identity())
 	if !acked || strings.ToLower(req.Recipient.User) == UserHangup {
 		s.hangupLogged(ctx, id) // no ACK: RFC 3261 section 13.3.1.4 ends the call with BYE
 	}
@@ -107,11 +112,12 @@ func (s *Switch) onReinvite(req *sip.Request, tx sip.ServerTransaction) {
 	s.mu.Lock()
 	l := s.calls[req.CallID().Value()]
 	s.mu.Unlock()
-	if l == nil {
+	v := s.Voice(req.CallID().Value())
+	if l == nil || v == nil {
 		s.refuse(req, tx, 481, "Call/Transaction Does Not Exist")
 		return
 	}
-	s.accept(req, tx, "", s.Received, s.server, s.identity())
+	s.accept(req, tx, "", s.Received, v.describe(s.server, v.follow(req.Body())), s.identity())
 }
 
 func (s *Switch) onBye(ctx context.Context, req *sip.Request, tx sip.ServerTransaction) {
@@ -147,6 +153,7 @@ func (s *Switch) take(id string) *leg {
 	delete(s.calls, id)
 	s.mu.Unlock()
 	if l != nil {
+		s.hush(id)
 		s.presence.over(id)
 	}
 	return l
