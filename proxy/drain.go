@@ -142,7 +142,7 @@ var sections = []struct {
 	of   func(*config.Config) any
 }{
 	{"names", true, func(c *config.Config) any { return c.Names }},
-	{"platforms", true, func(c *config.Config) any { return withMediaNets(c.Platforms, nil) }},
+	{"platforms", true, func(c *config.Config) any { return withFixed(c.Platforms, nil) }},
 	{"carriers", true, func(c *config.Config) any { return c.Carriers }},
 	{"keys", true, func(c *config.Config) any { return c.Keys }},
 	{"via", true, func(c *config.Config) any { return c.Via }},
@@ -160,21 +160,24 @@ var sections = []struct {
 	{"media", false, func(c *config.Config) any {
 		return []any{c.Media, c.Platforms.Legacy.MediaNets, c.Platforms.Core.MediaNets}
 	}},
+	{"dark", false, func(c *config.Config) any { return c.Platforms.Core.Dark }},
 }
 
 // keepFixed is the new configuration with everything that needs a restart as it was.
 func keepFixed(next, old *config.Config) *config.Config {
 	c := *old
 	c.Names, c.Platforms, c.Carriers, c.Keys, c.Via, c.Secrets = next.Names, next.Platforms, next.Carriers, next.Keys, next.Via, next.Secrets
-	c.Platforms = withMediaNets(c.Platforms, &old.Platforms)
+	c.Platforms = withFixed(c.Platforms, &old.Platforms)
 	return &c
 }
 
-// withMediaNets is p with the media networks of another one, or with none: the relay reads them when it begins.
-func withMediaNets(p config.Platforms, of *config.Platforms) config.Platforms {
+// withFixed is p with the media networks and dark cores of another one, or with none: the relay and the mirror read them when
+// they begin.
+func withFixed(p config.Platforms, of *config.Platforms) config.Platforms {
 	if of == nil {
 		of = &config.Platforms{}
 	}
 	p.Legacy.MediaNets, p.Core.MediaNets = of.Legacy.MediaNets, of.Core.MediaNets
+	p.Core.Dark = of.Core.Dark
 	return p
 }

@@ -34,7 +34,7 @@ const (
 	Outside Side = "outside" // phones and carriers
 	Inside  Side = "inside"  // the two platforms
 	Own     Side = "own"     // Hotcut's own requests; nothing relayed leaves by it
-	Shadow  Side = "shadow"  // the dark core's sink: not in this build
+	Shadow  Side = "shadow"  // the dark core: copies leave by it, and what the dark core sends out ends there
 )
 
 // Proto is a transport protocol.
@@ -71,7 +71,7 @@ type Platform struct {
 	Sources   []string `mapstructure:"sources"`
 	Listeners []string `mapstructure:"listeners"` // inside listeners that its requests arrive on; empty: every one
 	MediaNets []string `mapstructure:"mediaNets"` // networks or addresses of its media servers, where media may come from besides the address in their SDP
-	Dark      []Dark   `mapstructure:"dark"`      // not in this build
+	Dark      []Dark   `mapstructure:"dark"`      // of the core only: instances that get copies and nothing else
 }
 
 // Target is one SIP next hop of a platform.
@@ -89,12 +89,13 @@ type Target struct {
 	SharedDialogs bool          `mapstructure:"sharedDialogs"` // any target of the pool can serve any dialog of it
 }
 
-// Dark is a dark core. Not in this build.
+// Dark is a dark core: an instance of the core's build without trunks and phones.
 type Dark struct {
 	Name    string   `mapstructure:"name"`
-	URI     string   `mapstructure:"uri"`
-	Sink    string   `mapstructure:"sink"`
-	Sources []string `mapstructure:"sources"`
+	URI     string   `mapstructure:"uri"`     // sip:ADDRESS[:PORT], by UDP
+	Sink    string   `mapstructure:"sink"`    // listener of side shadow; empty: the only one
+	Sources []string `mapstructure:"sources"` // where its requests come from, as in Platform; empty: the URI's address, any port
+	Build   string   `mapstructure:"build"`   // that it runs: another one begins counts of its own; empty: unnamed
 }
 
 // Carrier is a trunk to the outside world.

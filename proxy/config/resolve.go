@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -25,6 +26,7 @@ func (c *Config) Resolve() (*Resolved, error) {
 	r.platform("platforms.legacy", LegacyPlatform, &c.Platforms.Legacy)
 	r.platform("platforms.core", CorePlatform, &c.Platforms.Core)
 	r.networks()
+	r.dark()
 	r.media()
 	r.admin()
 	r.numbers()
@@ -71,11 +73,14 @@ func (r *resolver) listeners() {
 		if l.Readers < 0 || l.Readers > 64 || l.Readers > 1 && proto != UDP {
 			r.fault(path+".readers", fmt.Sprintf("%d is not possible for a %s listener", l.Readers, proto), "write 1 to 64 for udp, or remove it")
 		}
-		addr := r.hostPort(path+".address", l.Address)
-		r.out.Listeners = append(r.out.Listeners, Listener{
-			Index: i, Name: l.Name, Side: l.Side, Proto: proto, Addr: addr, Readers: max(l.Readers, 1),
-		})
-		r.advertise(path+".advertise", l.Advertise, &r.out.Listeners[i])
+		x := Listener{Entry: i, Name: l.Name, Side: l.Side, Proto: proto, Addr: r.hostPort(path+".address", l.Address), Readers: max(l.Readers, 1)}
+		if l.Side == Shadow {
+			r.shadowListener(path, &l, x)
+			continue
+		}
+		x.Index = len(r.out.Listeners)
+		r.advertise(path+".advertise", l.Advertise, &x)
+		r.out.Listeners = append(r.out.Listeners, x)
 	}
 	for _, s := range []Side{Outside, Inside} {
 		if !sides[s] {
@@ -87,13 +92,11 @@ func (r *resolver) listeners() {
 
 func (r *resolver) side(path string, s Side) {
 	switch s {
-	case Outside, Inside, Own:
-	case Shadow:
-		r.fault(path, "not in this build: there is no shadow sink yet", "remove this listener")
+	case Outside, Inside, Own, Shadow:
 	case "":
-		r.fault(path, "is missing", "write outside (phones and carriers), inside (platforms) or own (our probes)")
+		r.fault(path, "is missing", "write outside (phones and carriers), inside (platforms), own (our probes) or shadow (the dark core)")
 	default:
-		r.fault(path, quote(string(s))+" is no side", "write outside, inside or own")
+		r.fault(path, quote(string(s))+" is no side", "write outside, inside, own or shadow")
 	}
 }
 
@@ -136,14 +139,17 @@ func (r *resolver) advertise(path, s string, l *Listener) {
 
 // clashes refuses two listeners on one socket, or two that peers can not tell apart.
 func (r *resolver) clashes() {
-	ls := r.out.Listeners
+	ls := slices.Concat(r.out.Listeners, r.out.Shadow)
 	for i := range ls {
 		for j := range i {
 			a, b := &ls[j], &ls[i]
 			if a.Proto != b.Proto || !a.Addr.IsValid() || !b.Addr.IsValid() {
 				continue
 			}
-			path := fmt.Sprintf("listen[%d]", i)
+			path := fmt.Sprintf("listen[%d]", max(a.Entry, b.Entry))
+			if a.Entry > b.Entry {
+				a, b = b, a
+			}
 			switch {
 			case a.Addr.Port() == b.Addr.Port() && sameSocket(a.Addr.Addr(), b.Addr.Addr()):
 				r.fault(path+".address", fmt.Sprintf("%s %s is already taken by %s", b.Proto, b.Addr, a.Name), "give it another address or port")

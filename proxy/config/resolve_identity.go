@@ -103,7 +103,7 @@ func (r *resolver) names() {
 
 // ours holds when addr is one of our own listeners: sending there is a loop.
 func (r *resolver) ours(proto Proto, addr netip.AddrPort) (string, bool) {
-	for _, l := range r.out.Listeners {
+	for _, l := range slices.Concat(r.out.Listeners, r.out.Shadow) {
 		if l.Proto == proto && l.Addr == addr {
 			return l.Name, true
 		}

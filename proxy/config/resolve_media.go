@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -110,13 +111,13 @@ func (r *resolver) mediaAddress(path, s string) (netip.Addr, bool) {
 // mediaPorts refuses a range that a SIP listener stands in.
 func (r *resolver) mediaPorts() {
 	x := &r.out.Media
-	for i, l := range r.out.Listeners {
+	for _, l := range slices.Concat(r.out.Listeners, r.out.Shadow) {
 		if l.Proto != UDP || !l.Addr.IsValid() || l.Addr.Port() < x.Low || l.Addr.Port() > x.High {
 			continue
 		}
 		for _, a := range []netip.Addr{x.Outside, x.Outside6, x.Inside, x.Inside6} {
 			if a.IsValid() && sameSocket(a, l.Addr.Addr()) {
-				r.fault("media.ports", fmt.Sprintf("%d-%d holds the port of listen[%d], %s", x.Low, x.High, i, l.Addr), "take another range, or move the listener")
+				r.fault("media.ports", fmt.Sprintf("%d-%d holds the port of listen[%d], %s", x.Low, x.High, l.Entry, l.Addr), "take another range, or move the listener")
 				return
 			}
 		}

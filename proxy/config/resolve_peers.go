@@ -93,8 +93,8 @@ func (r *resolver) platform(path string, number PlatformNumber, p *Platform) {
 	}
 	r.sharedPools(path, p)
 	r.mediaNets(path, p)
-	if len(p.Dark) > 0 {
-		r.fault(path+".dark", "not in this build: nothing is mirrored to a dark core yet", "remove dark")
+	if len(p.Dark) > 0 && number != CorePlatform {
+		r.fault(path+".dark", "copies go to an instance of the core", "write it as platforms.core.dark")
 	}
 }
 

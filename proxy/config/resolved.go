@@ -6,11 +6,13 @@ import (
 )
 
 // Resolved is the configuration with its words read: what the proxy core works with. Indexes are those of the
-// configuration's own lists.
+// configuration's own lists, but for listeners: those of side shadow stand apart, since the edge does not open them.
 type Resolved struct {
 	Listeners []Listener
-	NextHops  []NextHop // legacy's targets in order, then core's
-	Networks  []Network // where the platforms' requests come from
+	Shadow    []Listener // of side shadow: whoever mirrors opens them
+	Dark      []DarkCore // not empty exactly if Shadow is not
+	NextHops  []NextHop  // legacy's targets in order, then core's
+	Networks  []Network  // where the platforms' requests come from
 	Carriers  []CarrierHop
 	Names     map[string]struct{} // lower case hosts that are us on any port
 	Addresses map[string]struct{} // lower case host:port that are us: what listeners have and what they advertise
@@ -22,7 +24,8 @@ type Resolved struct {
 
 // Listener is one socket to open.
 type Listener struct {
-	Index   int
+	Index   int // in Resolved's own list
+	Entry   int // in the configuration's
 	Name    string
 	Side    Side
 	Proto   Proto
@@ -105,7 +108,17 @@ type MediaRelay struct {
 	Nets              []netip.Prefix            // where the platforms' media servers are
 }
 
-// Source is a network that a carrier sends from.
+// DarkCore is an instance of the core that gets copies, over UDP, and nothing else.
+type DarkCore struct {
+	Index   int
+	Name    string
+	Build   string
+	Addr    netip.AddrPort
+	Sink    int // in Shadow: by which copies go to it, and what it sends out comes back
+	Sources []Source
+}
+
+// Source is a network that a carrier or a dark core sends from.
 type Source struct {
 	Prefix netip.Prefix
 	Port   uint16 // 0: any; counts for UDP only
