@@ -89,13 +89,13 @@ func (e *Engine) PlanBack(ctx context.Context, goal Goal, by Author, of ...strin
 	return e.Plan(ctx, goal, of...)
 }
 
-// Commit applies a plan that was confirmed and waits for the edges. A plan that forces its state is made again on
-// conflict, until it holds or ctx ends; any other conflict is the caller's to look at.
+// Commit applies a plan that was confirmed and waits for the edges. A plan that forces its state, or insists, is made again
+// on conflict, until it holds or ctx ends; any other conflict is the caller's to look at.
 func (e *Engine) Commit(ctx context.Context, goal Goal, p *Plan) (*Outcome, error) {
 	if err := p.Refusal(); err != nil {
 		return nil, err
 	}
-	for p.Change.Force {
+	for p.Change.Force || p.insists {
 		out, err := e.commit(ctx, p)
 		if !errors.Is(err, policy.ErrConflict) || ctx.Err() != nil {
 			return out, err
@@ -116,7 +116,7 @@ func (e *Engine) commit(ctx context.Context, p *Plan) (*Outcome, error) {
 		out.Head, err = e.Store.Head(ctx)
 		return out, err
 	}
-	for _, c := range pieces(p.Change) {
+	for _, c := range p.pieces() {
 		head, durability, err := e.apply(ctx, c)
 		if err != nil {
 			return nil, err
@@ -129,9 +129,10 @@ func (e *Engine) commit(ctx context.Context, p *Plan) (*Outcome, error) {
 	return out, nil
 }
 
-// pieces cuts a mass rollback up; everything else is one change.
-func pieces(c policy.Change) []policy.Change {
-	if !c.Force || len(c.Tenants) <= maxPiece {
+// pieces cuts a mass rollback up, or whatever else is made again where it meets a conflict; everything else is one change.
+func (p *Plan) pieces() []policy.Change {
+	c := p.Change
+	if !c.Force && !p.insists || len(c.Tenants) <= maxPiece {
 		return []policy.Change{c}
 	}
 	var out []policy.Change

@@ -18,7 +18,8 @@ type Plan struct {
 
 	Measured *Preflight `json:"-"` // what the edges said of its phones; nil: they were not asked
 
-	of []string // the tenants that it was asked of; none: whoever the policy holds
+	insists bool     // made again on conflict, until it holds
+	of      []string // the tenants that it was asked of; none: whoever the policy holds
 }
 
 // Move is what a change does to one tenant.
@@ -40,9 +41,9 @@ func (p *Plan) Empty() bool { return len(p.Change.Tenants) == 0 && !p.changesGlo
 
 func (p *Plan) changesGlobals() bool { return p.Change.Globals != nil && p.Change.Globals.After != nil }
 
-// standsAnyway: nobody had to be moved, and yet it matters that every edge is there: a rollback, a halt.
+// standsAnyway: nobody had to be moved, and yet it matters that every edge is there: a rollback, a halt, a kill switch.
 func (p *Plan) standsAnyway() bool {
-	return p.Change.Kind == policy.KindRollback || p.Change.Kind == policy.KindHalt
+	return p.Change.Kind == policy.KindRollback || p.Change.Kind == policy.KindHalt || p.insists
 }
 
 // CoreWard lists the tenants that the plan could bring to core, in whole or in part.
