@@ -24,7 +24,7 @@ const (
 	causeNoFlow                 // the phone's connection is gone
 	causeNoPolicy               // the edge has no policy yet
 	causeDraining               // the edge takes no new dialogs
-	causeStrayResponse          // matches no transaction and carries no branch of ours
+	causeStrayResponse          // matches no transaction, carries no branch of ours, or names nobody below us
 	causeResponseSource         // a response from somewhere else than the request went to
 	causeStrayCancel            // CANCEL that matches nothing
 	causeStrayAck               // ACK that matches nothing

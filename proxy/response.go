@@ -46,6 +46,10 @@ func (s *shard) response(now int64, from transport.Peer, m *wire.Message, out *t
 		}
 		return
 	}
+	if soleVia(m) { // below ours stands nobody to forward it to (RFC 3261 section 16.7 item 3)
+		s.edge.drop(causeStrayResponse)
+		return
+	}
 	if b.target >= 0 {
 		if m.Status != 503 && m.Status != 408 {
 			b.req.topo.health.Hit(b.target, now)
@@ -343,6 +347,17 @@ func nextVia(m *wire.Message) (wire.Via, bool) {
 		}
 	}
 	return wire.Via{}, false
+}
+
+// soleVia reports that nothing stands below the topmost Via.
+func soleVia(m *wire.Message) bool {
+	n := 0
+	for range m.Elems(wire.HVia) {
+		if n++; n == 2 {
+			return false
+		}
+	}
+	return true
 }
 
 // targetBusy tells health of a 503: with Retry-After the target asks for a rest.
