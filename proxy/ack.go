@@ -40,6 +40,9 @@ func (s *shard) ack(a *arrival, out *transport.Out) {
 	}
 	s.anchor(a, &h)
 	h.seal = false
+	if s.edge.tap != nil && h.inDialog {
+		s.tapAck(a, &h)
+	}
 	s.forwardBare(a, &h, out)
 }
 

@@ -87,6 +87,11 @@ func buildTopology(cfg *config.Config, res *config.Resolved, e *Edge, old *topol
 		}
 		t.carriers = append(t.carriers, x)
 	}
+	for _, d := range res.Dark {
+		for _, n := range d.Sources {
+			t.dark = append(t.dark, sourceNet{prefix: n.Prefix, port: n.Port})
+		}
+	}
 	hc := health.Config{Interval: cfg.Timers.Probe, Seed: hash64(cfg.Node)}
 	t.health = health.New(hs, hc)
 	t.pairStreams()

@@ -36,6 +36,9 @@ func (s *shard) cancel(a *arrival, out *transport.Out) {
 		return
 	}
 	r.cancelled = true
+	if r.tap.leg != 0 {
+		s.tapRequest(a.now, r, a.m)
+	}
 	r.reasons = appendHeaders(nil, a.m, wire.HReason)
 	s.cancelBranch(a.now, r.current, out)
 }

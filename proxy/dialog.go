@@ -38,8 +38,9 @@ type dialog struct {
 	counted  bool // against the tenant's concurrent calls; until closeDialog
 	record   *callrecord.Record
 	timer    transaction.Timer
-	leg      uint32    // of the pin
-	media    relay.Key // of the session that relays its media; zero: none
+	leg      uint32     // of the pin
+	media    relay.Key  // of the session that relays its media; zero: none
+	taps     [2]tapping // of its near and its far leg
 }
 
 type dialogState uint8

@@ -40,6 +40,8 @@ type Options struct {
 	// Share lets the edge share bindings with the others over the Redis that Config.Data or Config.Store names. nil: it shares
 	// with nobody.
 	Share func(url string, t *location.Table, log *slog.Logger) (*Sharing, error)
+	// Tap gets copies of what mirrored calls say. nil: nothing is copied.
+	Tap Tap
 	// PoisonBuffers overwrites receive buffers after each batch: tests see at once who kept a slice.
 	PoisonBuffers bool
 }
@@ -89,6 +91,7 @@ type Edge struct {
 	count       *counters
 	location    *location.Table
 	sharing     *Sharing // nil: bindings are not shared
+	tap         Tap      // nil: nothing is copied
 	nonces      *digest.Nonces
 	phones      atomic.Pointer[map[netip.Addr]int32] // behind each address
 	intercepts  intercepts
@@ -134,7 +137,7 @@ func New(o Options) (_ *Edge, err error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Edge{cfg: o.Config, opts: o, log: o.Log, hash: seededHash(), started: time.Now(), drained: make(chan struct{})}
+	e := &Edge{cfg: o.Config, opts: o, tap: o.Tap, log: o.Log, hash: seededHash(), started: time.Now(), drained: make(chan struct{})}
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
 	}

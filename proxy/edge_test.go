@@ -116,9 +116,9 @@ func TestCancel(t *testing.T) {
 func TestStrip(t *testing.T) {
 	w := newWorld(t, tenant("acme", policy.StageLegacy)).start()
 	w.invite("one", "acme.example", "P-Asserted-Identity: <sip:boss@acme.example>\np-asserted-identity : <tel:+1>\nRemote-Party-ID: <sip:x@y>\n"+
-		"P-Charge-Info: <sip:z@y>\nX-Hotcut-Shadow: 1\nP-Preferred-Identity: <sip:a@b>\nX-Other:  kept   as it is \nIdentity: abc;info=<https://x.example/c>\n")
+		"P-Charge-Info: <sip:z@y>\nX-Hotcut-Pin: 1\nP-Preferred-Identity: <sip:a@b>\nX-Other:  kept   as it is \nIdentity: abc;info=<https://x.example/c>\n")
 	inv := w.legacy.want("INVITE ")
-	for _, n := range []string{"P-Asserted-Identity", "Remote-Party-ID", "P-Charge-Info", "X-Hotcut-Shadow"} {
+	for _, n := range []string{"P-Asserted-Identity", "Remote-Party-ID", "P-Charge-Info", "X-Hotcut-Pin"} {
 		if v := inv.headers(n); len(v) != 0 {
 			t.Errorf("%s passed: %q", n, v)
 		}

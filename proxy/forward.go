@@ -61,6 +61,8 @@ type request struct {
 	register  bool
 	endDialog bool // BYE: its final response ends hop.dialog
 
+	tap       tapping   // what copies of it are marked with; zero: there are none
+	tapUp     bool      // it came from the called side
 	media     relay.Key // of the session that relays its dialog's media; zero: none
 	described bool      // it has told the relay of its sender
 	calledTag string    // of a BYE: tag of who was called
@@ -78,13 +80,14 @@ type branch struct {
 	target    int    // -1: not a configured target
 	sent      []byte // the request as it left; nil once a 2xx has passed
 	canceller *cancelling
-	ringing   bool // a 1xx came, 100 included: CANCEL may follow
-	rang      bool // a 1xx above 100 came: it is no longer for another target
-	want      bool // CANCEL is to be sent with the first 1xx
-	given     bool // abandoned for another target: CANCEL on its first 1xx, its 2xx still goes up
-	said      bool // its refusal is among those kept
-	large     bool // it went by the stream that its target has for large requests
-	over      bool // its machine has ended; kept for what may still come
+	ringing   bool   // a 1xx came, 100 included: CANCEL may follow
+	rang      bool   // a 1xx above 100 came: it is no longer for another target
+	want      bool   // CANCEL is to be sent with the first 1xx
+	given     bool   // abandoned for another target: CANCEL on its first 1xx, its 2xx still goes up
+	said      bool   // its refusal is among those kept
+	large     bool   // it went by the stream that its target has for large requests
+	over      bool   // its machine has ended; kept for what may still come
+	tapped    uint32 // hash of the last response that was copied
 }
 
 // tag names the branch to the transport: Call-ID hash and part of the branch.
@@ -129,6 +132,9 @@ func (s *shard) placed(a *arrival, r *request) {
 		s.subscribes(a, r)
 	}
 	s.edge.count.decisions.Add(decisionIndex(h.decision), 1)
+	if s.edge.tap != nil {
+		s.tapPlaced(a, r)
+	}
 }
 
 // launch sends r to r.hop as a new branch. m is the request as it came, just scanned or scanned again.

@@ -50,6 +50,9 @@ func (s *shard) response(now int64, from transport.Peer, m *wire.Message, out *t
 		s.edge.drop(causeStrayResponse)
 		return
 	}
+	if b.req.tap.leg != 0 {
+		s.tapResponse(now, b, m)
+	}
 	if b.target >= 0 {
 		if m.Status != 503 && m.Status != 408 {
 			b.req.topo.health.Hit(b.target, now)

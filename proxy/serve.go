@@ -9,6 +9,8 @@ package proxy
 // The whole path runs under its shard's lock and never waits: what takes time comes back as an event.
 
 import (
+	"cmp"
+
 	"github.com/hotcut/hotcut/proxy/transaction"
 	"github.com/hotcut/hotcut/proxy/transport"
 	"github.com/hotcut/hotcut/proxy/wire"
@@ -24,14 +26,19 @@ func (s *shard) serve(now int64, from transport.Peer, m *wire.Message, callHash 
 	// 1. Who sent it, and have we met it before?
 	a.identify(s.edge)
 	s.edge.count.requests.Add(methodIndex(m.Method.Of(m.Raw)), 1)
+	escape := s.escapes(a)
 	if a.who.kind == partyStranger {
-		s.edge.drop(causeUnknownInside)
+		s.edge.drop(cmp.Or(escape, causeUnknownInside))
 		return
 	}
 	m = s.loosen(a)
 	a.answersTo()
 	m.Stamped(from.Addr, a.who.forceRport())
 	a.name(s)
+	if escape != causeNone {
+		s.reject(a, rejection{code: 403, cause: escape}, out)
+		return
+	}
 	switch {
 	case m.Is("ACK"):
 		s.ack(a, out)

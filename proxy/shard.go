@@ -9,6 +9,7 @@ import (
 	"github.com/hotcut/hotcut/proxy/choice"
 	"github.com/hotcut/hotcut/proxy/digest"
 	"github.com/hotcut/hotcut/proxy/location"
+	"github.com/hotcut/hotcut/proxy/tap"
 	"github.com/hotcut/hotcut/proxy/transaction"
 	"github.com/hotcut/hotcut/proxy/transport"
 	"github.com/hotcut/hotcut/proxy/wire"
@@ -46,6 +47,7 @@ type shard struct {
 	// Scratch of one step.
 	in      arrival
 	again   wire.Message // a message of ours, scanned again
+	tapped  tap.Event
 	splice  wire.Splice
 	loose   loose
 	scratch [4][]byte
@@ -101,6 +103,10 @@ func (e *Edge) message(now int64, from transport.Peer, raw []byte, out *transpor
 			e.refuse(now, from, m, fault, out)
 			return
 		}
+		if c := e.escapes(now, from, sc); c != causeNone {
+			e.drop(c)
+			return
+		}
 		if e.probes.answer(now, from, m) || e.own.answer(now, from, m, out) {
 			return
 		}
@@ -118,7 +124,10 @@ func (e *Edge) message(now int64, from transport.Peer, raw []byte, out *transpor
 }
 
 // reader is the scratch of one goroutine outside the shards.
-type reader struct{ m wire.Message }
+type reader struct {
+	m      wire.Message
+	tapped tap.Event
+}
 
 // unlock publishes the next deadline and ends a step. A panic in a step is a fault of ours: it costs the calls of that
 // Call-ID, never the edge; it is counted and logged, and fails every test.

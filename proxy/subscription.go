@@ -36,6 +36,7 @@ type subscription struct {
 	edge     uint32 // that owns the flow
 	answered bool   // a 2xx passed
 	evicted  bool
+	tap      tapping
 	timer    transaction.Timer
 
 	client transaction.Machine // of our NOTIFY, once evicted

@@ -25,6 +25,7 @@ type topology struct {
 	first     [3]string         // per platform: the pool of a tenant that names none
 	sources   []sourceNet
 	carriers  []carrier
+	dark      []sourceNet // where dark cores send from: none of it is anybody's
 	health    *health.Table
 	names     map[string]struct{} // lower-case hosts that are us on any port
 	addresses map[string]struct{} // lower-case host:port that are us
@@ -155,6 +156,9 @@ func (t *topology) platformOf(a netip.AddrPort, proto transport.Proto, by int) (
 	}
 	if index >= 0 {
 		return t.targets[index].platform, index
+	}
+	if len(t.dark) > 0 && t.darkAt(a, proto) {
+		return policy.NoPlatform, -1
 	}
 	for i := range t.sources {
 		x := &t.sources[i]

@@ -76,13 +76,24 @@ const (
 	partyTrunk                     // a tenant's PBX, by policy
 	partyEdge                      // another edge of the fleet
 	partyStranger                  // unknown, on an inside listener
+	partyDark                      // a dark core: nothing that it says is heard here
 )
 
+func (k partyKind) String() string {
+	return [...]string{"phone", "platform", "carrier", "trunk", "edge", "stranger", "dark"}[k]
+}
+
 // configured tells whether the party's address is known to us beforehand.
-func (p *party) configured() bool { return p.kind != partyPhone && p.kind != partyStranger }
+func (p *party) configured() bool {
+	return p.kind != partyPhone && p.kind != partyStranger && p.kind != partyDark
+}
 
 func (a *arrival) identify(e *Edge) {
 	a.who = party{target: -1, carrier: -1}
+	if len(a.topo.dark) > 0 && a.topo.darkAt(a.from.Addr, a.from.Proto) {
+		a.who.kind = partyDark
+		return
+	}
 	if a.lst.side != outside {
 		a.who.kind = partyStranger
 		if p, i := a.topo.platformOf(a.from.Addr, a.from.Proto, int(a.from.Listener)); p != policy.NoPlatform {

@@ -42,7 +42,7 @@ var smuggledHeaders = []struct{ name, value string }{
 	{"P-Charge-Info", "<sip:boss@acme.example>"},
 	{"p-CHARGE-info", "<sip:boss@acme.example>"},
 	{"X-Hotcut-Pin", "1"},
-	{"x-hotcut-shadow", "1"},
+	{"x-hotcut-keep", "1"}, // one that stands for all of them: x-hotcut-shadow refuses the request
 }
 
 var smugglingBytes = []struct{ label, bytes string }{

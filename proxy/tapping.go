@@ -1,0 +1,239 @@
+package proxy
+
+import (
+	"github.com/hotcut/hotcut/policy"
+	"github.com/hotcut/hotcut/proxy/tap"
+	"github.com/hotcut/hotcut/proxy/wire"
+)
+
+// A Tap gets a copy of what a mirrored call says, as the edge received it. Put is called in the middle of a call, under a shard's lock:
+// it must not wait, and must keep neither ev nor raw. What it returns changes nothing.
+//
+//	near    from outside to legacy: INVITE, SUBSCRIBE, OPTIONS and REGISTER whose decision says mirror
+//	far     from legacy to anywhere: INVITE for, or on behalf of, a tenant that is mirrored at all; its Call-ID may be another
+//
+// With each of them go its CANCEL, the responses to it, the ACK of a 2xx, and what its dialog says both ways, with its responses, as
+// long as this edge has the dialog in its index. Repetitions are left out. Whether a message is tapped was said by the request that began
+// the dialog, or its transaction: a flag, not a look at the policy.
+type Tap interface {
+	Put(ev *tap.Event, raw []byte) bool
+}
+
+// tapping is what a request, a dialog's leg or a subscription that is tapped carries. The zero value: it is not.
+type tapping struct {
+	leg       tap.Leg
+	emergency bool
+	acked     uint32 // hash of the last ACK
+	tenant    string
+}
+
+// tapPlaced begins, or goes on with, the tapping of a request of which it is known where it goes.
+func (s *shard) tapPlaced(a *arrival, r *request) {
+	h := &r.hop
+	switch {
+	case h.inDialog:
+		if t := s.tapOf(a, h); t != nil {
+			r.tap, r.tapUp = *t, !h.towardsB
+		}
+	case h.toPeer: // the edge that owns the flow has the dialog
+	case r.who.outside():
+		r.tap = a.nearTap(h)
+	case a.m.Is("INVITE") && r.who.platform == policy.Legacy:
+		r.tap = s.farTap(a, r)
+	}
+	if r.tap.leg == 0 {
+		return
+	}
+	if !h.inDialog {
+		s.tapDialog(a, r)
+	}
+	s.tapRequest(a.now, r, a.m)
+}
+
+// nearTap: the decision says mirror, and still names the platform of which copies are made.
+func (a *arrival) nearTap(h *hop) (t tapping) {
+	if d := &h.decision; d.Mirror && d.Platform == policy.Legacy && !h.emergency {
+		switch string(a.m.Method.Of(a.m.Raw)) {
+		case "INVITE", "SUBSCRIBE", "OPTIONS", "REGISTER":
+			t = tapping{leg: tap.Near, tenant: d.Tenant}
+		}
+	}
+	return t
+}
+
+// tapDialog hands the flag to the dialog that r begins.
+func (s *shard) tapDialog(a *arrival, r *request) {
+	switch {
+	case r.dialog != nil:
+		r.dialog.taps[r.tap.leg-1] = r.tap
+	case r.invite: // the same call once more, on its way through a proxying platform
+		if d := s.dialogs[dialogKey(a.m, true)]; d != nil && !d.restored {
+			d.taps[r.tap.leg-1] = r.tap
+		}
+	case a.m.Is("SUBSCRIBE"):
+		if x := s.subs[dialogKey(a.m, true)]; x != nil {
+			x.tap = r.tap
+		}
+	}
+}
+
+// tapOf is the tapping of the dialog that a request belongs to; nil: there is none.
+func (s *shard) tapOf(a *arrival, h *hop) *tapping {
+	leg := tap.Far
+	if fromOutside := a.who.outside(); (fromOutside || h.platform == policy.NoPlatform) && fromOutside == h.towardsB {
+		leg = tap.Near // of two platforms, whoever calls is the platform, and the other one far
+	}
+	if d := s.dialogs[h.dialog]; d != nil {
+		if t := &d.taps[leg-1]; t.leg != 0 {
+			return t
+		}
+		return nil
+	}
+	if x := s.subs[h.dialog]; x != nil && x.tap.leg == leg {
+		return &x.tap
+	}
+	return nil
+}
+
+// farTap finds the mirrored tenant that a leg of the legacy platform serves. The phone or trunk that it goes to has one; so has the call
+// that it belongs to, if the platform proxies. Else it is in somebody's name: who forwards, or who calls.
+func (s *shard) farTap(a *arrival, r *request) tapping {
+	if r.dialog == nil {
+		if d := s.dialogs[dialogKey(a.m, true)]; d != nil && d.taps[tap.Near-1].leg != 0 {
+			return tapping{leg: tap.Far, tenant: d.taps[tap.Near-1].tenant}
+		}
+	}
+	h := &r.hop
+	if mirrored(h.tenant) {
+		return tapping{leg: tap.Far, tenant: h.tenant.Tenant.ID}
+	}
+	if a.policy == nil {
+		return tapping{}
+	}
+	format := "e164"
+	if h.to.kind == endCarrier {
+		if i := r.topo.carrierByHash(h.to.name); i >= 0 {
+			format = r.topo.carriers[i].format
+		}
+	}
+	rec := s.inNameOf(a, a.m.From.URI.Of(a.m.Raw), format)
+	for _, id := range [...]wire.HeaderID{wire.HDiversion, wire.HHistoryInfo, wire.HPAI, wire.HRPID} {
+		if rec != nil {
+			break
+		}
+		n := 0
+		for e := range a.m.Elems(id) {
+			if rec = s.inNameOf(a, e.URI.Of(a.m.Raw), format); rec != nil {
+				break
+			}
+			if n++; n == maxNamed {
+				break
+			}
+		}
+	}
+	if rec == nil {
+		return tapping{}
+	}
+	to, _, _ := a.party(a.m.RequestURI.Of(a.m.Raw), a.user[:0:128], a.fold[:0:128])
+	return tapping{leg: tap.Far, tenant: rec.Tenant.ID, emergency: rec.IsEmergency(to)}
+}
+
+const maxNamed = 8 // elements of one header in which a tenant is looked for
+
+// inNameOf is the mirrored tenant that a URI belongs to; nil: none.
+func (s *shard) inNameOf(a *arrival, uri []byte, format string) *policy.Record {
+	user, host, ok := a.party(uri, a.user[128:128], a.fold[128:128])
+	if !ok {
+		return nil
+	}
+	rec := a.policy.ByDomain(host)
+	if rec == nil {
+		s.scratch[0] = policy.AppendNormalised(s.scratch[0], format, user)
+		rec = a.policy.ByNumber(view(s.scratch[0]))
+	}
+	if !mirrored(rec) {
+		return nil
+	}
+	return rec
+}
+
+// mirrored: calls of the tenant are copied, however few.
+func mirrored(rec *policy.Record) bool {
+	if rec == nil || rec.Tenant.Mirror == 0 {
+		return false
+	}
+	return rec.Tenant.Stage == policy.StageShadow || rec.Tenant.Stage == policy.StageCanary
+}
+
+// tapRequest copies a request of r.
+func (s *shard) tapRequest(now int64, r *request, m *wire.Message) {
+	s.put(now, tap.Request, r, r.tapUp, r.tapPlatform(), m.Raw)
+}
+
+// tapResponse copies a response that came on a branch, as it came, unless it repeats the one before.
+func (s *shard) tapResponse(now int64, b *branch, m *wire.Message) {
+	hash := s.edge.hash(m.Raw)
+	if hash == b.tapped {
+		return
+	}
+	b.tapped = hash
+	platform := b.req.tapPlatform()
+	if b.target >= 0 {
+		platform = b.req.topo.targets[b.target].platform
+	}
+	s.put(now, tap.Response, b.req, !b.req.tapUp, platform, m.Raw)
+}
+
+// tapAck copies the ACK of a 2xx, unless it repeats the one before.
+func (s *shard) tapAck(a *arrival, h *hop) {
+	t := s.tapOf(a, h)
+	if t == nil {
+		return
+	}
+	hash := s.edge.hash(a.m.Raw)
+	if hash == t.acked {
+		return
+	}
+	t.acked = hash
+	r := request{who: a.who, hop: *h, topo: a.topo, tap: *t}
+	s.put(a.now, tap.Request, &r, !h.towardsB, r.tapPlatform(), a.m.Raw)
+}
+
+// put hands over an event. It stands in the shard's scratch: on the stack it would escape.
+func (s *shard) put(now int64, k tap.Kind, r *request, upstream bool, platform policy.Platform, raw []byte) {
+	ev := &s.tapped
+	*ev = tap.Event{At: now, Kind: k, Leg: r.tap.leg, Upstream: upstream, Tenant: r.tap.tenant, Platform: platformWords[platform],
+		Rev: r.hop.decision.Rev, Emergency: r.tap.emergency, Party: r.tapParty()}
+	s.edge.tap.Put(ev, raw)
+}
+
+var platformWords = [...]string{policy.NoPlatform: "", policy.Legacy: "legacy", policy.Core: "core"}
+
+// tapPlatform is who is on the platform's side of r's leg.
+func (r *request) tapPlatform() policy.Platform {
+	if r.who.outside() {
+		return r.hop.platform
+	}
+	return r.who.platform
+}
+
+// tapParty is who is on the other side.
+func (r *request) tapParty() string {
+	if r.who.outside() {
+		return r.who.kind.String()
+	}
+	switch r.hop.to.kind {
+	case endFlow:
+		return partyPhone.String()
+	case endCarrier:
+		return partyCarrier.String()
+	case endTrunk:
+		return partyTrunk.String()
+	}
+	return partyPlatform.String()
+}
+
+// outside: a phone, a carrier or a customer's PBX.
+func (p *party) outside() bool {
+	return p.kind == partyPhone || p.kind == partyCarrier || p.kind == partyTrunk
+}
