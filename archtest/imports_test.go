@@ -37,6 +37,7 @@ var table = map[string][]string{
 	"media/sdp":                   nil,
 	"media/relay":                 {"media", "media/sdp"},
 	"media/ng":                    {"media", "media/sdp"},
+	"media/remote":                {"media", "media/sdp", "media/relay", "media/ng"},
 	"media/node":                  {"media", "media/sdp", "media/relay", "media/ng"},
 	"migration/evidence":          nil,
 	"migration/shadow/record":     {"proxy/wire"}, // messages in, a call record out
@@ -44,7 +45,7 @@ var table = map[string][]string{
 
 	// L2
 	"proxy": {
-		"policy", "policy/follow", "policy/filestore", "media", "media/sdp", "media/relay", "media/ng",
+		"policy", "policy/follow", "policy/filestore", "media", "media/sdp", "media/relay", "media/remote",
 		"proxy/wire", "proxy/transaction", "proxy/transport", "proxy/choice", "proxy/health", "proxy/limit", "proxy/digest", "proxy/location",
 		"proxy/config", "proxy/callrecord", "proxy/metrics", "proxy/admin", "proxy/tap",
 	},
@@ -72,7 +73,7 @@ var testOnly = map[string][]string{
 	"policy/follow":        {"policy/filestore", "policy/redisstore", "policy/redisstore/redistest", "policy/storetest"},
 	"migration":            {"policy/filestore", "policy/redisstore", "policy/redisstore/redistest", "policy/storetest"},
 	"proxy/location/share": {"policy/redisstore/redistest"},
-	"proxy":                {"policy/redisstore", "policy/redisstore/redistest", "proxy/lab"},
+	"proxy":                {"policy/redisstore", "policy/redisstore/redistest", "proxy/lab", "media/node", "media/ng"},
 	"proxy/lab":            {"proxy/config"}, // the file that it writes must be a valid one
 }
 

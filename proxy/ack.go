@@ -39,6 +39,9 @@ func (s *shard) ack(a *arrival, out *transport.Out) {
 		return
 	}
 	s.anchor(a, &h)
+	if h.question != nil && s.wait(a.from, a.m, a.named, a.callHash, h.question) {
+		return
+	}
 	h.seal = false
 	if s.edge.tap != nil && h.inDialog {
 		s.tapAck(a, &h)

@@ -43,6 +43,7 @@ const (
 	causePhoneChallenge         // a phone challenged a platform's request: its answer would leak a digest
 	causeEvicted                // a subscription whose platform no longer serves
 	causeRefusedSDP             // a session description that no two readers read alike: 488, unless the tenant says pass
+	causeMediaQueue             // more messages of a call than may wait while a media server is asked
 	causeTrailing               // bytes after the body of a datagram: dropped, the message itself passes
 	causeShadowMark             // a message that is marked as a copy, or goes to the shadow's sink: only the sink takes those
 	causeDarkSource             // a message from a dark core: only the shadow's sink takes those
@@ -54,7 +55,7 @@ var causeWords = [causes]string{
 	"none", "scan", "unknown_inside", "source_limit", "tenant_limit", "table_full", "bad_extension", "loop", "loop_fuse", "foreign_route", "bad_token",
 	"wrong_side", "no_dialog", "no_tenant", "no_trunk", "no_target", "no_flow", "no_policy", "draining", "stray_response",
 	"response_source", "stray_cancel", "stray_ack", "timeout", "transport", "too_big", "unreachable_peer", "bad_register", "register_rate", "answered_ping",
-	"not_serving", "foreign_notify", "foreign_check_sync", "intercepted", "intercept_failed", "phone_challenge", "evicted", "refused_sdp", "trailing_bytes",
+	"not_serving", "foreign_notify", "foreign_check_sync", "intercepted", "intercept_failed", "phone_challenge", "evicted", "refused_sdp", "media_queue", "trailing_bytes",
 	"shadow_mark", "dark_source", "panic",
 }
 

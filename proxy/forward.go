@@ -56,6 +56,7 @@ type request struct {
 	awaits    []location.ID // phones whose hand-over it waits for
 	fragment  bool          // it is large, and goes by UDP all the same
 	asking    bool          // parked until Redis says where the phone is
+	inquiring bool          // parked until a media server has spoken
 	named     parties       // of the dialog that it names
 	clamp     bool          // of SUBSCRIBE: its tenant moves, and it may not last
 	register  bool

@@ -28,20 +28,21 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // world is one edge on loopback with a phone, a legacy switch and a core, all of them plain sockets that say exactly
 // what a test tells them to.
 type world struct {
-	t      *testing.T
-	dir    string
-	cfg    config.Config
-	store  *filestore.Store
-	edge   *Edge
-	stop   func()
-	done   chan struct{} // Run has ended
-	log    *slog.Logger
-	ask    func(*location.Table, location.ID, func(*location.Binding)) // the other edges' common memory; nil: there is none
-	phone  *peer
-	legacy *peer
-	core   *peer
-	out    string // the edge's outside address
-	in     string
+	t       *testing.T
+	dir     string
+	cfg     config.Config
+	store   *filestore.Store
+	edge    *Edge
+	stop    func()
+	done    chan struct{} // Run has ended
+	log     *slog.Logger
+	ask     func(*location.Table, location.ID, func(*location.Binding)) // the other edges' common memory; nil: there is none
+	phone   *peer
+	legacy  *peer
+	core    *peer
+	out     string // the edge's outside address
+	in      string
+	servers []*server // that relay its media; none: it does itself, if at all
 }
 
 func newWorld(t *testing.T, tenants ...*policy.Tenant) *world {

@@ -142,7 +142,7 @@ func (s *shard) back(now int64, r *request, b *branch, status int, out *transpor
 		s.holdAnchor(a, r)
 	}
 	s.edge.drop(causeInterceptFailed)
-	s.launch(now, r, m, out)
+	s.proceed(now, r, m, out)
 	return true
 }
 

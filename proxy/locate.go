@@ -73,7 +73,7 @@ func (s *shard) located(now int64, r *request, m *wire.Message, out *transport.O
 	r.topo, r.hop = a.topo, h
 	r.hop.sealed = sealed
 	s.placed(a, r)
-	s.launch(now, r, m, out)
+	s.proceed(now, r, m, out)
 }
 
 // locationWarnings says what is wrong with what this edge knows of phones.

@@ -3,7 +3,6 @@ package proxy
 import (
 	"context"
 	"encoding/binary"
-	"net/netip"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -25,23 +24,19 @@ import (
 //  4. when the dialog ends so does the session, and how it sounded goes into the call record
 //
 // The relay (media/relay) knows offers, answers and early dialogs. These files know who is outside and who is inside, and
-// which dialog a message belongs to: mediarequest.go, mediaresponse.go, mediaend.go, mediareport.go. The leg id that is
+// which dialog a message belongs to: mediarequest.go, mediaresponse.go, mediaend.go, mediareport.go. Where servers relay
+// (media/remote), what a message says is asked of them, and the message waits: mediaplane.go, mediawait.go. The leg id that is
 // sealed into the pin names the session on any message of the dialog, whatever this process remembers.
 //
 // Calls from platform to platform are not anchored, nor is what only passes on its way to the edge that owns a flow: that
 // edge does it.
 
-// mediaPlane is the relay of this process.
-type mediaPlane struct {
-	engine  *media.Engine
-	relay   *relay.Relay
-	pairs   int            // of ports, of each address
-	closing sync.WaitGroup // final figures that are still to come
-}
-
 // openMedia makes the relay. Sessions of the process before this one have their ports again when it returns.
 func (e *Edge) openMedia(res *config.MediaRelay) error {
-	if !res.Relays {
+	switch {
+	case len(res.Servers) > 0:
+		return e.openServers(res)
+	case !res.Relays:
 		return nil
 	}
 	engine, err := media.New(media.Options{
@@ -59,8 +54,8 @@ func (e *Edge) openMedia(res *config.MediaRelay) error {
 
 // restoreAnchors takes up the sessions that outlived the process before this one, after its dialogs.
 func (e *Edge) restoreAnchors(now int64) {
-	if e.media == nil {
-		return
+	if e.media == nil || e.media.relay == nil {
+		return // servers say what they know of a call when it is next spoken of
 	}
 	for _, k := range e.media.relay.Keys() {
 		h := e.callHash([]byte(k.CallID))
@@ -91,7 +86,7 @@ func (e *Edge) runMedia(ctx context.Context) error {
 			}
 		}
 	})
-	err := e.media.engine.Run(ctx)
+	err := e.media.run(ctx)
 	sweeper.Wait()
 	return err
 }
@@ -100,7 +95,7 @@ func (e *Edge) runMedia(ctx context.Context) error {
 // not written yet.
 func (e *Edge) closeMedia() {
 	if e.media != nil {
-		e.media.engine.Close()
+		e.media.close()
 		e.media.closing.Wait()
 	}
 }
@@ -125,18 +120,6 @@ type anchor struct {
 	unable bool               // it could not be relayed when it began: half of it would be worse than nothing
 	record *callrecord.Record // of the call; nil after a restart
 	events []string           // what the relay reported, oldest first
-}
-
-// family is the address family in which a party is spoken to, if the relay speaks it.
-func (p *mediaPlane) family(leg media.Leg, a netip.Addr) media.Family {
-	f := media.IPv6
-	if a.Unmap().Is4() {
-		f = media.IPv4
-	}
-	if p.engine.Has(leg, f) {
-		return f
-	}
-	return media.AnyFamily
 }
 
 // mediaRules are the tenant's; an unknown one has none.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/hotcut/hotcut/media"
 	"github.com/hotcut/hotcut/media/relay"
+	"github.com/hotcut/hotcut/media/remote"
 	"github.com/hotcut/hotcut/media/sdp"
 	"github.com/hotcut/hotcut/policy"
 	"github.com/hotcut/hotcut/proxy/wire"
@@ -34,28 +35,41 @@ func (s *shard) bodyOf(m *wire.Message, x *relay.Description) {
 }
 
 // describe hands a description to the relay. body is what goes on in its place, valid for the step, or nil: it goes on as
-// it came.
-func (s *shard) describe(now int64, k relay.Key, x *relay.Description, rules policy.Media) (body []byte, v relay.Verdict) {
+// it came. A question comes back where a server must be asked first; then nothing has happened yet.
+func (s *shard) describe(now int64, k relay.Key, x *relay.Description, rules policy.Media) (body []byte, v relay.Verdict, q *remote.Question) {
 	at := s.anchors[k]
 	if at != nil && at.unable {
-		return nil, relay.Verdict{Outcome: relay.Passed}
+		return nil, relay.Verdict{Outcome: relay.Passed}, nil
 	}
 	x.ICE, x.PassRefused, x.Loose = sdp.ICEReplace, rules.PassRefused(), x.From == media.Outside && rules.Loose()
 	x.Trusted = x.From == media.Inside
-	out, v := s.edge.media.relay.Describe(s.anchoring.body[:0], k, *x)
+	var out []byte
+	if p := s.edge.media; p.remote == nil {
+		out, v = p.relay.Describe(s.anchoring.body[:0], k, *x)
+	} else if s.replied.there {
+		out, v, s.replied = s.replied.Body, s.replied.Verdict, replied{}
+	} else if out, v, q = p.remote.Describe(s.anchoring.body[:0], k, x); q != nil {
+		return nil, v, q
+	}
 	s.anchoring.body = out
+	return s.took(now, k, x.Stage, out, v), v, nil
+}
+
+// took notes what became of a description.
+func (s *shard) took(now int64, k relay.Key, stage relay.Stage, out []byte, v relay.Verdict) (body []byte) {
+	at := s.anchors[k]
 	switch {
 	case v.Outcome == relay.Anchored:
 		at = s.anchorOf(k)
 		at.open, at.seen = true, now
-		return out, v
+		return out
 	case v.Reason == "" && v.Outcome == relay.Passed: // nothing to relay
-	case v.Outcome == relay.Refused && x.Stage == relay.Request: // it will be answered 488, and changes nothing
-	case (at == nil || !at.open) && x.Stage != relay.Offer: // an offer's dialog is not anchored at all
+	case v.Outcome == relay.Refused && stage == relay.Request: // it will be answered 488, and changes nothing
+	case (at == nil || !at.open) && stage != relay.Offer: // an offer's dialog is not anchored at all
 		at = s.anchorOf(k)
 		at.unable, at.seen = true, now
 	}
-	return nil, v
+	return nil
 }
 
 // anchorOf is the shard's entry for a session; a new one if there is none.

@@ -15,7 +15,7 @@ const (
 // takeBack undoes what a request of a dialog has offered, for it was refused (RFC 3261 section 14.1, RFC 3311 section 5.2).
 func (s *shard) takeBack(r *request) {
 	if r.described && r.hop.inDialog {
-		s.edge.media.relay.FailedFrom(r.media, r.who.leg())
+		s.edge.media.failedFrom(r.media, r.who.leg())
 	}
 }
 
@@ -40,11 +40,15 @@ func (s *shard) endMedia(r *request, rec *callrecord.Record) {
 func (e *Edge) closeSession(k relay.Key, events []string, rec *callrecord.Record) bool {
 	p := e.media
 	p.closing.Add(1)
-	ok := p.relay.Close(k, func(q relay.Quality) {
+	ok := p.end(k, func(q *relay.Quality) {
 		defer p.closing.Done()
-		e.heard(&q)
+		if q != nil {
+			e.heard(q)
+		}
 		if rec != nil {
-			rec.Media = mediaOf(&q, events)
+			if q != nil {
+				rec.Media = mediaOf(q, events)
+			}
 			e.records.Put(rec)
 		}
 	})
@@ -111,7 +115,7 @@ func lapsed(at *anchor) *callrecord.Record {
 
 // lastHeard is when a session's newest packet came; unix ns. It waits for the engine's threads.
 func (e *Edge) lastHeard(k relay.Key) (last int64) {
-	q, _ := e.media.relay.Quality(k)
+	q, _ := e.media.quality(k)
 	for _, st := range q.Lines {
 		for _, l := range st.Legs {
 			if !l.In.Last.IsZero() {

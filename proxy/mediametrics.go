@@ -3,6 +3,7 @@ package proxy
 import (
 	"github.com/hotcut/hotcut/media"
 	"github.com/hotcut/hotcut/media/relay"
+	"github.com/hotcut/hotcut/media/remote"
 	"github.com/hotcut/hotcut/media/sdp"
 	"github.com/hotcut/hotcut/proxy/metrics"
 )
@@ -27,7 +28,7 @@ func (c *mediaCounters) register(s *metrics.Set, e *Edge) {
 
 	engine := func(f func(c *media.Counters) []metrics.Sample) func() []metrics.Sample {
 		return func() []metrics.Sample {
-			if e.media == nil {
+			if e.media == nil || e.media.engine == nil {
 				return nil
 			}
 			c := e.media.engine.Counters()
@@ -66,7 +67,7 @@ func (c *mediaCounters) register(s *metrics.Set, e *Edge) {
 		return list
 	}), "address")
 	s.CounterFunc("hotcut_media_trouble_total", "what went wrong in the relay, and cost no call", func() []metrics.Sample {
-		if e.media == nil {
+		if e.media == nil || e.media.engine == nil {
 			return nil
 		}
 		c, r := e.media.engine.Counters(), e.media.relay.Counters()
@@ -83,6 +84,16 @@ func (c *mediaCounters) register(s *metrics.Set, e *Edge) {
 		return list
 	}, "what")
 	e.registerDescriptions(s)
+	e.registerServers(s)
+}
+
+// descriptions are what either engine counts of session descriptions.
+func (p *mediaPlane) descriptions() relay.Counters {
+	if p.remote == nil {
+		return p.relay.Counters()
+	}
+	c := p.remote.Counters()
+	return relay.Counters{Outcomes: c.Outcomes, Faults: c.Faults, Withdrawn: c.Withdrawn}
 }
 
 // registerDescriptions exports what the relay makes of session descriptions.
@@ -91,7 +102,7 @@ func (e *Edge) registerDescriptions(s *metrics.Set) {
 		if e.media == nil {
 			return nil
 		}
-		c := e.media.relay.Counters()
+		c := e.media.descriptions()
 		var list []metrics.Sample
 		for o := relay.Anchored; o <= relay.NoFamily; o++ {
 			list = append(list, metrics.Sample{Labels: []string{o.String()}, Value: float64(c.Outcomes[o])})
@@ -102,7 +113,7 @@ func (e *Edge) registerDescriptions(s *metrics.Set) {
 		if e.media == nil {
 			return nil
 		}
-		c := e.media.relay.Counters()
+		c := e.media.descriptions()
 		var list []metrics.Sample
 		for f := range sdp.Faults() {
 			list = append(list, metrics.Sample{Labels: []string{f.String()}, Value: float64(c.Faults[f])})
@@ -113,6 +124,43 @@ func (e *Edge) registerDescriptions(s *metrics.Set) {
 		if e.media == nil {
 			return nil
 		}
-		return []metrics.Sample{{Value: float64(e.media.relay.Counters().Withdrawn)}}
+		return []metrics.Sample{{Value: float64(e.media.descriptions().Withdrawn)}}
 	})
+}
+
+// registerServers exports how media servers do.
+func (e *Edge) registerServers(s *metrics.Set) {
+	remotely := func(f func(r *remote.Relay) []metrics.Sample) func() []metrics.Sample {
+		return func() []metrics.Sample {
+			if !e.media.asks() {
+				return nil
+			}
+			return f(e.media.remote)
+		}
+	}
+	s.Gauge("hotcut_media_server_up", "1 while a media server answers", remotely(func(r *remote.Relay) (list []metrics.Sample) {
+		for _, h := range r.Health() {
+			up := 0.0
+			if h.Up {
+				up = 1
+			}
+			list = append(list, metrics.Sample{Labels: []string{h.Server.String()}, Value: up})
+		}
+		return list
+	}), "server")
+	s.Gauge("hotcut_media_server_calls", "calls that media servers relay for this edge", remotely(func(r *remote.Relay) []metrics.Sample {
+		return []metrics.Sample{{Value: float64(r.Len())}}
+	}))
+	s.CounterFunc("hotcut_media_server_failed_total", "session descriptions that passed as they came because no media server took them, by why", remotely(func(r *remote.Relay) (list []metrics.Sample) {
+		c := r.Counters()
+		for f := range remote.Failures() {
+			list = append(list, metrics.Sample{Labels: []string{f.String()}, Value: float64(c.Failures[f])})
+		}
+		return list
+	}), "why")
+	s.CounterFunc("hotcut_media_server_commands_total", "commands to media servers: sent in all, repeated, not answered, given to another server", remotely(func(r *remote.Relay) []metrics.Sample {
+		c := r.Counters().Client
+		return []metrics.Sample{{Labels: []string{"sent"}, Value: float64(c.Sent)}, {Labels: []string{"repeated"}, Value: float64(c.Repeated)},
+			{Labels: []string{"timeout"}, Value: float64(c.Timeouts)}, {Labels: []string{"failover"}, Value: float64(c.Failovers)}}
+	}), "what")
 }

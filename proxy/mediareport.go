@@ -86,7 +86,7 @@ func (e *Edge) addMedia(list []admin.Call, keys map[string]liveSession) {
 		if !ok || time.Now().After(deadline) {
 			continue
 		}
-		if q, ok := e.media.relay.Quality(k.key); ok {
+		if q, ok := e.media.quality(k.key); ok {
 			list[i].Media = mediaOf(&q, k.events)
 		}
 	}

@@ -28,6 +28,9 @@ func (s *shard) anchor(a *arrival, h *hop) rejection {
 		return rejection{} // an offer is asked for, or nothing is said
 	}
 	x.Family = s.edge.media.family(x.From^1, h.peer.Addr.Addr())
+	if m.Is("ACK") && s.edge.media.remote != nil { // of which a server knows copies by that
+		x.Role = relay.AsAnswer
+	}
 	switch {
 	case !h.inDialog:
 		x.Stage = relay.Offer
@@ -38,8 +41,10 @@ func (s *shard) anchor(a *arrival, h *hop) rejection {
 	if h.emergency {
 		rules.Refused = "pass" // help first
 	}
-	body, v := s.describe(a.now, mediaKey(m.CallID.Of(m.Raw), h.leg), &x, rules)
+	body, v, question := s.describe(a.now, mediaKey(m.CallID.Of(m.Raw), h.leg), &x, rules)
 	switch {
+	case question != nil: // h goes on with the reply
+		h.question = question
 	case body != nil:
 		h.body = body
 	case v.Outcome == relay.Refused && !m.Is("ACK"): // which can not be answered
@@ -60,7 +65,7 @@ func (s *shard) holdMedia(a *arrival, r *request) {
 	if h.leg == 0 {
 		return
 	}
-	r.media, r.described = mediaKey(a.m.CallID.Of(a.m.Raw), h.leg), h.body != nil
+	r.media, r.described = mediaKey(a.m.CallID.Of(a.m.Raw), h.leg), h.body != nil || h.question != nil
 	if a.m.Is("BYE") {
 		tag := a.m.From.Tag
 		if h.towardsB {

@@ -18,6 +18,7 @@ type answerer struct {
 	addr   netip.Addr // where it is
 	asker  netip.Addr // where the other party is
 	tenant string
+	role   relay.Role
 	known  bool // its session is there, or the call is over: a response opens one only where its request had no description
 }
 
@@ -31,13 +32,12 @@ func (b *branch) answerer() answerer {
 		tenant: h.decision.Tenant, known: r.described || r.final}
 }
 
-// anchorResponse describes the answering side to the one that asked. It says whether it put another body in.
-func (s *shard) anchorResponse(sp *wire.Splice, m *wire.Message, p *passage) bool {
-	w := &p.answerer
+// describesAnswerer fills in what a response says of its sender; false: it describes nobody, or nobody whom we relay.
+func (s *shard) describesAnswerer(m *wire.Message, w *answerer, x *relay.Description) bool {
 	if w.key == noMedia || m.Status <= 100 || m.Status > 299 {
 		return false
 	}
-	x := relay.Description{From: w.leg, Signalling: w.addr, Stage: relay.Early, Family: s.edge.media.family(w.leg^1, w.asker)}
+	*x = relay.Description{From: w.leg, Signalling: w.addr, Stage: relay.Early, Role: w.role, Family: s.edge.media.family(w.leg^1, w.asker)}
 	final := m.Status >= 200
 	switch {
 	case m.CSeqIs("INVITE"):
@@ -59,8 +59,18 @@ func (s *shard) anchorResponse(sp *wire.Splice, m *wire.Message, p *passage) boo
 			at.winner = x.Tag
 		}
 	}
-	s.bodyOf(m, &x)
-	body, _ := s.describe(s.in.now, w.key, &x, mediaRules(s.edge.snapshot(), w.tenant))
+	s.bodyOf(m, x)
+	return true
+}
+
+// anchorResponse describes the answering side to the one that asked. It says whether it put another body in.
+func (s *shard) anchorResponse(sp *wire.Splice, m *wire.Message, p *passage) bool {
+	w := &p.answerer
+	var x relay.Description
+	if !s.describesAnswerer(m, w, &x) {
+		return false
+	}
+	body, _, _ := s.describe(s.in.now, w.key, &x, mediaRules(s.edge.snapshot(), w.tenant))
 	if body == nil {
 		return false // also of a description that is refused: a response can not be
 	}
@@ -95,6 +105,10 @@ func (s *shard) lateAnswerer(m *wire.Message, upstream choice.Key, from transpor
 			continue
 		}
 		w.key, w.called, w.tenant = mediaKey(callID, p.leg), towardsB, string(append([]byte(nil), p.tenant...))
+		if s.edge.media.remote != nil { // they know whether they have it
+			w.known, w.role = false, relay.AsAnswer
+			return w
+		}
 		if s.anchors[w.key] != nil {
 			return w
 		}

@@ -34,6 +34,10 @@ func TestAudioThroughARestart(t *testing.T) {
 // Restarted between INVITE and answer: the repeated INVITE is the same, bytes of the body included, and the answer, for
 // which there is no transaction, is relayed as it would have been. So is that of a later re-INVITE.
 func TestAudioOfLateAnswers(t *testing.T) {
+	byEngines(t, testAudioOfLateAnswers)
+}
+
+func testAudioOfLateAnswers(t *testing.T, relayed relayedBy) {
 	w := relayed(t, tenant("acme", policy.StageLegacy)).start()
 	a := &audio{on: w.legacy, phone: newSpeaker(t), far: newSpeaker(t), cseq: 1}
 	a.call = &call{w: w, by: w.phone, id: "one", domain: "acme.example", to: "<sip:bob@acme.example>"}
@@ -75,6 +79,10 @@ func TestAudioOfLateAnswers(t *testing.T) {
 // A platform that only proxies sends a call back to us, with its Call-ID and our own media address in it: it crosses
 // twice, is relayed twice, and each pass has its record.
 func TestAudioOfACallThatCrossesTwice(t *testing.T) {
+	byEngines(t, testAudioOfACallThatCrossesTwice)
+}
+
+func testAudioOfACallThatCrossesTwice(t *testing.T, relayed relayedBy) {
 	w := relayed(t, tenant("acme", policy.StageLegacy))
 	carrier := newPeer(t)
 	w.cfg.Carriers = []config.Carrier{{Name: "carrier-a", URI: "sip:" + carrier.addr(), Sources: []string{carrier.addr()}}}
@@ -100,8 +108,8 @@ func TestAudioOfACallThatCrossesTwice(t *testing.T) {
 	w.legacy.send(w.in, proxied(in, "sip:"+carrier.addr()))
 	out := carrier.want("INVITE ")
 	a.toFarSide = out.media(t)
-	if w.edge.media.relay.Len() != 2 || in.media(t) == out.media(t) {
-		t.Errorf("%d sessions, %s and %s", w.edge.media.relay.Len(), in.media(t), out.media(t))
+	if w.sessions() != 2 || in.media(t) == out.media(t) {
+		t.Errorf("%d sessions, %s and %s", w.sessions(), in.media(t), out.media(t))
 	}
 	carrier.send(w.out, with(answerTo(out, "200 OK", "", carrier.addr()), a.far.sdp()))
 	w.legacy.send(in.from.String(), back(w.legacy.wantFinal("SIP/2.0 200")))
@@ -148,6 +156,10 @@ func latestOf(list []callrecord.Record) map[string]callrecord.Record {
 
 // A BYE for a branch that was answered too late ends that branch, not the call.
 func TestAudioOfTheWinner(t *testing.T) {
+	byEngines(t, testAudioOfTheWinner)
+}
+
+func testAudioOfTheWinner(t *testing.T, relayed relayedBy) {
 	w := relayed(t, tenant("acme", policy.StageLegacy)).start()
 	a := &audio{on: w.legacy, phone: newSpeaker(t), far: newSpeaker(t), cseq: 1}
 	a.call = &call{w: w, by: w.phone, id: "one", domain: "acme.example", to: "<sip:bob@acme.example>"}
@@ -178,13 +190,17 @@ func TestAudioOfTheWinner(t *testing.T) {
 
 // A BYE that passed us by: an hour of silence ends the session, and a living one stays.
 func TestAudioSwept(t *testing.T) {
+	byEngines(t, testAudioSwept)
+}
+
+func testAudioSwept(t *testing.T, relayed relayedBy) {
 	w := relayed(t, tenant("acme", policy.StageLegacy)).start()
 	a := w.speak("one", "acme.example", w.legacy)
 	a.talk()
 	now := w.edge.now()
 	w.edge.sweepMedia(now)
 	w.edge.sweepMedia(now + mediaSilent*9/10)
-	if w.edge.media.relay.Len() != 1 {
+	if w.sessions() != 1 {
 		t.Fatal("it was ended")
 	}
 	w.edge.sweepMedia(now + 2*mediaSilent)

@@ -50,6 +50,9 @@ func (s *shard) response(now int64, from transport.Peer, m *wire.Message, out *t
 		s.edge.drop(causeStrayResponse)
 		return
 	}
+	if s.edge.media.asks() && s.consults(now, from, m, b.answerer(), b.callHash) {
+		return
+	}
 	if b.req.tap.leg != 0 {
 		s.tapResponse(now, b, m)
 	}
@@ -306,6 +309,9 @@ func (s *shard) lateResponse(from transport.Peer, m *wire.Message, id branchID, 
 			}
 			way := topo.passageOf(from, l)
 			way.answerer = s.lateAnswerer(m, key, from, upstream.Addr(), topo)
+			if s.edge.media.asks() && s.consults(s.in.now, from, m, way.answerer, s.edge.callHash(m.CallID.Of(raw))) {
+				return
+			}
 			out.End(to, s.popVia(out.Begin(), m, way), uint64(s.edge.callHash(m.CallID.Of(raw))))
 			s.edge.count.stateless.Add(0, 1)
 			return

@@ -3,6 +3,7 @@ package proxy
 import (
 	"net/netip"
 
+	"github.com/hotcut/hotcut/media/remote"
 	"github.com/hotcut/hotcut/policy"
 	"github.com/hotcut/hotcut/proxy/choice"
 	"github.com/hotcut/hotcut/proxy/location"
@@ -35,12 +36,13 @@ type hop struct {
 	dialog    choice.Key
 	inDialog  bool
 	towardsB  bool
-	counted   bool   // against the tenant's concurrent calls
-	foreign   bool   // towards an outside that we do not trust
-	untouched bool   // towards a trunk or carrier whose calls are not relayed
-	leg       uint32 // of the session that relays its media; 0: none
-	body      []byte // in place of the one that came; nil: that one. Valid for the step
-	trusts    bool   // the carrier that it came from is marked trusted
+	counted   bool             // against the tenant's concurrent calls
+	foreign   bool             // towards an outside that we do not trust
+	untouched bool             // towards a trunk or carrier whose calls are not relayed
+	leg       uint32           // of the session that relays its media; 0: none
+	body      []byte           // in place of the one that came; nil: that one. Valid for the step
+	question  *remote.Question // that a media server must answer before it leaves; nil: none
+	trusts    bool             // the carrier that it came from is marked trusted
 }
 
 // route finds the next hop: by the token alone, by the dialog index, by a phone's flow, else by the policy.

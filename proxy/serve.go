@@ -89,7 +89,7 @@ func (s *shard) serve(now int64, from transport.Peer, m *wire.Message, callHash 
 	case turn > 0:
 		s.park(now, r, turn)
 	default:
-		s.launch(now, r, m, out)
+		s.proceed(now, r, m, out)
 	}
 	if r.invite {
 		s.wheel.Set(&r.trying, transaction.Time(now).Add(tryingAfter))

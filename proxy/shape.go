@@ -82,7 +82,7 @@ func (s *shard) resume(now int64, r *request, out *transport.Out) {
 		s.edge.waits.forget(r.key, r.awaits)
 		r.awaits = nil
 	}
-	if r.final || r.raw == nil || r.current != nil {
+	if r.final || r.raw == nil || r.current != nil || r.inquiring {
 		return
 	}
 	m := &s.again
@@ -98,5 +98,5 @@ func (s *shard) resume(now int64, r *request, out *transport.Out) {
 		s.located(now, r, m, out)
 		return
 	}
-	s.launch(now, r, m, out)
+	s.proceed(now, r, m, out)
 }

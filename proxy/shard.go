@@ -39,6 +39,7 @@ type shard struct {
 	subs     map[choice.Key]*subscription
 	notices  map[branchID]*subscription // by the branch of our NOTIFY
 	anchors  map[relay.Key]*anchor
+	pauses   map[string]*pause // by Call-ID: of calls for which a media server is asked
 	wheel    transaction.Wheel
 	size     atomic.Int64 // requests, for metrics
 	live     atomic.Int64 // dialogs
@@ -52,7 +53,8 @@ type shard struct {
 	loose   loose
 	scratch [4][]byte
 	anchoring
-	nonce []byte
+	replied replied
+	nonce   []byte
 }
 
 func (s *shard) init(e *Edge, keys []signKey, binding []byte) {
@@ -65,6 +67,7 @@ func (s *shard) init(e *Edge, keys []signKey, binding []byte) {
 	s.subs = map[choice.Key]*subscription{}
 	s.notices = map[branchID]*subscription{}
 	s.anchors = map[relay.Key]*anchor{}
+	s.pauses = map[string]*pause{}
 	for i := range s.scratch {
 		s.scratch[i] = make([]byte, 0, 512)
 	}
@@ -116,6 +119,9 @@ func (e *Edge) message(now int64, from transport.Peer, raw []byte, out *transpor
 	s.mu.Lock()
 	defer s.unlock(h)
 	s.in.named = named
+	if len(s.pauses) > 0 && s.queued(from, m, named) {
+		return
+	}
 	if m.Request {
 		s.serve(now, from, m, h, out)
 	} else {
@@ -138,6 +144,7 @@ func (s *shard) unlock(callHash uint32) {
 		s.forgetCall(callHash)
 		s.edge.panicked(p, &s.in)
 	}
+	s.replied = replied{}
 	s.in.m = nil // the reader's, and soon another message
 	s.next.Store(int64(s.wheel.Next()))
 	s.size.Store(int64(len(s.requests)))
@@ -163,6 +170,11 @@ func (s *shard) forgetCall(callHash uint32) {
 	for _, d := range s.dialogs {
 		if d.callHash == callHash {
 			s.closeDialog(d)
+		}
+	}
+	for id, l := range s.pauses {
+		if l.callHash == callHash {
+			delete(s.pauses, id)
 		}
 	}
 	for _, x := range s.subs {

@@ -244,6 +244,9 @@ func (c *Client) exchange(ctx context.Context, p *peer, q *Request, a attempt) (
 			}
 			return readResponse(q.Command, got.dict)
 		case <-ctx.Done():
+			if try > 1 && q.Command != Ping && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				p.health.missed() // it has not answered, although it was asked twice
+			}
 			return Response{}, ctx.Err()
 		case <-c.done:
 			return Response{}, ErrClosed

@@ -29,6 +29,10 @@ type Flags struct {
 	Other []string // of the list "flags", verbatim; for readers of requests that know more than this package
 }
 
+// LooseLatching, among Flags.Other, is a word of our own: the media of the SDP's sender may come from any address, as behind
+// pools of carrier-grade NAT. It asks rtpengine for nothing that it does not do anyway; it notes a flag that it does not know.
+const LooseLatching = "loose-latching"
+
 // ICE is what happens to ICE lines.
 type ICE string
 

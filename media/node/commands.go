@@ -82,6 +82,7 @@ func (n *Node) describe(p *pass, q *ng.Request, from media.Leg, stage relay.Stag
 	d := relay.Description{
 		SDP: []byte(q.SDP), From: from, Stage: stage, Role: role, Signalling: f.ReceivedFrom,
 		Trusted: f.Asymmetric, SourceAddress: f.SIPSourceAddress, Origin: f.ReplaceOrigin, ICE: sdp.ICEReplace,
+		Loose:  slices.Contains(f.Other, ng.LooseLatching),
 		Family: map[ng.Family]media.Family{ng.IP4: media.IPv4, ng.IP6: media.IPv6}[f.AddressFamily],
 	}
 	if f.ICE == ng.ICERemove {

@@ -111,12 +111,16 @@ type Carrier struct {
 
 // Media says who relays RTP.
 type Media struct {
-	Engine    string   `mapstructure:"engine"`    // none: SDP passes untouched; embedded: this process
+	Engine    string   `mapstructure:"engine"`    // none: SDP passes untouched; embedded: this process; ng: servers
 	Outside   []string `mapstructure:"outside"`   // numeric addresses, one of a family; empty: that of the first outside listener
 	Inside    []string `mapstructure:"inside"`    // likewise
 	Advertise []string `mapstructure:"advertise"` // what SDP says instead of an outside address, where a cloud translates it
 	Ports     string   `mapstructure:"ports"`     // LOWEST-HIGHEST, of each address
-	Servers   []string `mapstructure:"servers"`   // not in this build
+
+	// Of engine ng.
+	Servers    []string      `mapstructure:"servers"`    // numeric host:port of NG servers: rtpengine, or `hotcut media`
+	Interfaces []string      `mapstructure:"interfaces"` // what they call the outside and the inside
+	Wait       time.Duration `mapstructure:"wait"`       // a message waits so long for them, then the call goes on without being relayed
 }
 
 // Admin says where operators reach the edge.

@@ -8,7 +8,7 @@ func Defaults() Config {
 	return Config{
 		Store:       "file:///var/lib/hotcut/policy",
 		State:       "/var/lib/hotcut",
-		Media:       Media{Engine: "none", Ports: "20000-39999"},
+		Media:       Media{Engine: "none", Ports: "20000-39999", Interfaces: []string{"outside", "inside"}, Wait: 400 * time.Millisecond},
 		Admin:       Admin{Socket: "/run/hotcut/edge.sock"},
 		BootDefault: "none",
 		Log:         Log{Level: "info", Format: "json"},

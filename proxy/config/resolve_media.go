@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 const addressFix = "write a numeric address of this machine, such as 203.0.113.10; at most one of IPv4 and one of IPv6"
@@ -14,24 +15,25 @@ const addressFix = "write a numeric address of this machine, such as 203.0.113.1
 func (r *resolver) media() {
 	m := &r.c.Media
 	switch m.Engine {
-	case "none":
+	case "none", "ng":
 		for _, f := range []struct {
 			key  string
 			list []string
 		}{{"media.outside", m.Outside}, {"media.inside", m.Inside}, {"media.advertise", m.Advertise}} {
 			if len(f.list) > 0 {
-				r.fault(f.key, "says where media is relayed, and media.engine none relays none", "write media.engine: embedded, or remove "+f.key)
+				r.fault(f.key, "says where this process relays media, and with media.engine "+m.Engine+" it relays none", "write media.engine: embedded, or remove "+f.key)
 			}
+		}
+		if m.Engine == "ng" {
+			r.servers(m)
 		}
 	case "embedded":
 		r.relay(m)
-	case "ng":
-		r.fault("media.engine", "ng is not in this build: this edge drives no other relay", "write embedded (this process relays) or none (SDP passes untouched)")
 	default:
-		r.fault("media.engine", quote(m.Engine)+" is no media engine", "write embedded (this process relays) or none (SDP passes untouched)")
+		r.fault("media.engine", quote(m.Engine)+" is no media engine", "write embedded (this process relays), ng (servers do) or none (SDP passes untouched)")
 	}
-	if len(m.Servers) > 0 {
-		r.fault("media.servers", "not in this build: this edge drives no other relay", "remove media.servers")
+	if len(m.Servers) > 0 && m.Engine != "ng" {
+		r.fault("media.servers", "says who relays media, and media.engine is "+m.Engine, "write media.engine: ng, or remove media.servers")
 	}
 	lo, hi, ok := parsePorts(m.Ports)
 	if !ok {
@@ -42,6 +44,36 @@ func (r *resolver) media() {
 	if r.out.Media.Relays {
 		r.mediaPorts()
 	}
+}
+
+const maxMediaServers = 64
+
+// servers reads which NG servers relay.
+func (r *resolver) servers(m *Media) {
+	x := &r.out.Media
+	if n := len(m.Servers); n < 1 || n > maxMediaServers {
+		r.fault("media.servers", fmt.Sprintf("has %d servers", n), fmt.Sprintf("write 1 to %d of them, such as 10.0.0.5:2223", maxMediaServers))
+	}
+	for i, s := range m.Servers {
+		path := fmt.Sprintf("media.servers[%d]", i)
+		a := r.hostPort(path, s)
+		switch {
+		case !a.IsValid():
+		case a.Port() == 0 || a.Addr().IsUnspecified():
+			r.fault(path, quote(s)+" is not where a server can be", "write its address and port, such as 10.0.0.5:2223")
+		case slices.Contains(x.Servers, a):
+			r.fault(path, quote(s)+" is there twice", "remove one of them")
+		default:
+			x.Servers = append(x.Servers, a)
+		}
+	}
+	if len(m.Interfaces) != 2 || m.Interfaces[0] == "" || m.Interfaces[1] == "" {
+		r.fault("media.interfaces", fmt.Sprintf("has %d names", len(m.Interfaces)), "write what the servers call the outside and the inside, such as [pub, priv]; a server with one interface has one name, twice")
+	} else {
+		x.Interfaces = [2]string(m.Interfaces)
+	}
+	r.duration("media.wait", m.Wait, 50*time.Millisecond, time.Second)
+	x.Wait = m.Wait
 }
 
 func (r *resolver) relay(m *Media) {

@@ -98,14 +98,18 @@ type CarrierHop struct {
 	MediaOff     bool   // SDP of its calls passes untouched
 }
 
-// MediaRelay is where this process relays media.
+// MediaRelay is where media is relayed.
 type MediaRelay struct {
-	Relays            bool // else the rest means nothing
+	Relays            bool // this process does; else the addresses and ports mean nothing
 	Outside, Inside   netip.Addr
 	Outside6, Inside6 netip.Addr                // of the other family; not valid: none
 	Advertise         map[netip.Addr]netip.Addr // what SDP says instead of an outside address
 	Low, High         uint16                    // ports, both included
 	Nets              []netip.Prefix            // where the platforms' media servers are
+
+	Servers    []netip.AddrPort // that relay in place of this process; none: they do not
+	Interfaces [2]string        // what they call the outside and the inside
+	Wait       time.Duration    // for their answers
 }
 
 // DarkCore is an instance of the core that gets copies, over UDP, and nothing else.
