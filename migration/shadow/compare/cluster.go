@@ -30,7 +30,7 @@ func (k Key) ID() ClusterID {
 
 // Key of a difference of a call of a scenario.
 func (d *Difference) Key(scenario string) Key {
-	return Key{Scenario: scenario, Field: d.Field, Kind: d.Kind, From: d.From, To: d.To}
+	return Key{Scenario: scenario, Field: clean(d.Field), Kind: clean(d.Kind), From: clean(d.From), To: clean(d.To)}
 }
 
 // Cluster is all calls of one tenant that differ in the same way.

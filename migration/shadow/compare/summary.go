@@ -88,6 +88,7 @@ type TimeView struct {
 	Shift     time.Duration `json:"shift"`
 	ShiftLow  time.Duration `json:"shift_low"`
 	ShiftHigh time.Duration `json:"shift_high"`
+	Late      Rate          `json:"late"`     // calls of the core that come later than legacy's p90 + 500 ms
 	Severity  Severity      `json:"severity"` // None: no difference was shown
 	Words     string        `json:"words,omitempty"`
 }

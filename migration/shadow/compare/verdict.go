@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"strings"
 	"time"
 
 	"github.com/hotcut/hotcut/migration/shadow/record"
@@ -41,4 +42,21 @@ func (v *Verdict) Worst() Severity {
 		worst = max(worst, v.Differences[i].Severity)
 	}
 	return worst
+}
+
+const invite = "INVITE"
+
+// method of the first request, as far as anything tells it.
+func (v *Verdict) method() string {
+	for _, c := range []*record.Call{v.Live, v.Shadow} {
+		if c != nil && c.Method != "" {
+			return c.Method
+		}
+	}
+	for _, m := range []string{"REGISTER", "SUBSCRIBE", "OPTIONS"} {
+		if strings.HasPrefix(v.Scenario, strings.ToLower(m)) {
+			return m
+		}
+	}
+	return invite
 }

@@ -1,0 +1,70 @@
+package compare
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/hotcut/hotcut/migration/shadow/record"
+)
+
+// Row "unexpected requests, Reason, Warning, Retry-After". A BYE that nothing explains is a call cut off in the middle: by
+// the meaning of the severities that is no cosmetic difference.
+var unexpectedRules = []Rule{
+	{Name: "unexpected request", Field: "unexpected", Severity: Minor, Words: "the platform asks phones for something that legacy does not", find: unexpected},
+	{Name: "hang-up", Field: "unexpected.bye", Severity: Critical, Words: "calls are cut off by the platform", find: hangUp},
+	{Name: "reason", Field: "reason", Severity: Minor, Words: "another reason is given", find: func(live, shadow *record.Call) []Difference {
+		return multiset(live, shadow, live.Reason, shadow.Reason)
+	}},
+	{Name: "warning", Field: "warning", Severity: Minor, Words: "another warning is given", find: func(live, shadow *record.Call) []Difference {
+		return multiset(live, shadow, numbers(live.Warning), numbers(shadow.Warning))
+	}},
+	{Name: "retry after", Field: "retry_after", Severity: Minor, Words: "callers are told to try again at another time", find: func(live, shadow *record.Call) []Difference {
+		return multiset(live, shadow, numbers(live.RetryAfter), numbers(shadow.RetryAfter))
+	}},
+}
+
+func unexpected(live, shadow *record.Call) []Difference {
+	methods := slices.Sorted(maps.Keys(live.Unexpected))
+	for _, m := range slices.Sorted(maps.Keys(shadow.Unexpected)) {
+		if _, known := live.Unexpected[m]; !known {
+			methods = append(methods, m)
+		}
+	}
+	var ds []Difference
+	for _, m := range methods {
+		l, s := live.Unexpected[m], shadow.Unexpected[m]
+		if l == s || m == "BYE" {
+			continue
+		}
+		ds = append(ds, Difference{From: howMany(l) + " " + m, To: howMany(s) + " " + m})
+	}
+	return ds
+}
+
+func hangUp(live, shadow *record.Call) []Difference {
+	l, s := live.Unexpected["BYE"], shadow.Unexpected["BYE"]
+	switch {
+	case s > l:
+		return []Difference{{Kind: Added, To: "BYE"}}
+	case l > s:
+		return []Difference{{Kind: Lost, From: "BYE", Severity: Minor, Words: "calls go on that legacy cuts off"}}
+	}
+	return nil
+}
+
+func multiset(live, shadow *record.Call, l, s []string) []Difference {
+	if !alike(live, shadow) || slices.Equal(l, s) {
+		return nil
+	}
+	lost, added := apart(l, s)
+	d := Difference{From: some(lost), To: some(added)}
+	switch {
+	case len(lost) == 0 && len(added) == 0:
+		d.From, d.To = howMany(len(l)), howMany(len(s))
+	case len(s) == 0:
+		d.Kind = Lost
+	case len(l) == 0:
+		d.Kind = Added
+	}
+	return []Difference{d}
+}
