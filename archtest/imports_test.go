@@ -40,7 +40,7 @@ var table = map[string][]string{
 	"media/remote":                {"media", "media/sdp", "media/relay", "media/ng"},
 	"media/node":                  {"media", "media/sdp", "media/relay", "media/ng"},
 	"migration/evidence":          nil,
-	"migration/shadow/record":     {"proxy/wire"}, // messages in, a call record out
+	"migration/shadow/record":     {"proxy/wire", "media/sdp", "policy"}, // messages in, a call record out; one reader of SIP, of SDP and of dialled numbers in the tree
 	"dashboards":                  nil,
 
 	// L2

@@ -72,6 +72,7 @@ type Identity struct {
 	Named     bool       `json:"named,omitzero"`      // From has a display name, which is not kept
 	PAI       []Address  `json:"pai,omitempty"`       // set: P-Asserted-Identity
 	RPID      []Address  `json:"rpid,omitempty"`      // set: Remote-Party-ID
+	Charge    []Address  `json:"charge,omitempty"`    // set: P-Charge-Info, who pays
 	Privacy   []string   `json:"privacy,omitempty"`   // set, lower case
 	Diversion []Diverted `json:"diversion,omitempty"` // from the most recent on
 	History   []Diverted `json:"history,omitempty"`
@@ -98,6 +99,7 @@ type Media struct {
 	DTMF      bool     `json:"dtmf,omitzero"`    // telephone-event
 	Ptime     int      `json:"ptime,omitzero"`   // ms
 	Direction string   `json:"direction"`        // "sendrecv"
+	Held      bool     `json:"held,omitzero"`    // by its direction, or by the unspecified address (RFC 2543)
 	Crypto    []string `json:"crypto,omitempty"` // set: "dtls", or the suite of SDES in lower case; never a key
 }
 
@@ -157,10 +159,4 @@ type Times struct {
 type End struct {
 	By    string        `json:"by,omitempty"` // "caller", "called"; "": the messages do not show it
 	After time.Duration `json:"after,omitzero"`
-}
-
-// Of is the canonical record of an exchange. It never fails: what can not be read or compared is said in Missing. r
-// redacts; the messages of x may be as received or redacted already by the same tenant's Redactor. p may be nil.
-func Of(x *Exchange, p *Profile, r *Redactor) *Call {
-	return &Call{Side: x.Side, Tenant: x.Tenant, ID: r.CallID(x.CallID)}
 }

@@ -1,6 +1,9 @@
 package record
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Side says whose work an exchange shows.
 type Side uint8
@@ -17,6 +20,22 @@ func (s Side) String() string {
 		return "shadow"
 	}
 	return "live"
+}
+
+// MarshalText writes String.
+func (s Side) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (s *Side) UnmarshalText(b []byte) error {
+	switch string(b) {
+	case "live":
+		*s = Live
+	case "shadow":
+		*s = Shadow
+	default:
+		return fmt.Errorf("a side is live or shadow, not %.20q", b)
+	}
+	return nil
 }
 
 // An Exchange is one request from outside and what one platform made of it: the caller's leg and the legs that the

@@ -57,7 +57,7 @@ func Words(c Class) string { return c.Words() }
 // that says 487 gave up ringing.
 func class(code int, cancelled bool) Class {
 	switch {
-	case code == 487 && cancelled:
+	case (code == 487 || code == 0) && cancelled:
 		return Cancelled
 	case code >= 200 && code < 300:
 		return Answered
