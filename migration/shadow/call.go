@@ -282,6 +282,9 @@ func (c *call) finish() {
 		m.o.Verdict(m.o.Judge(live, shadow), live, shadow)
 	}
 	c.release()
+	for _, l := range c.far {
+		l.overNow() // what comes of it now is nobody's
+	}
 	if c.live.over && c.agent.over {
 		c.forget()
 	}

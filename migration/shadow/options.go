@@ -33,9 +33,10 @@ type Options struct {
 	Secret   []byte                            // of every identity of ours: 16 bytes at least, the same on every edge
 	// Verdict is told of every finished call, on the mirror's goroutine: it must be quick, and keep the exchanges if it will.
 	Verdict func(v *compare.Verdict, live, shadow *record.Exchange)
-	Alarm   func(what string, err error) // what: "shadow_escape" (mirroring has stopped), "shadow_socket"
-	// Judge makes the verdict of two exchanges.
-	Judge func(live, shadow *record.Exchange) *compare.Verdict
+	Alarm   func(what string, err error)                         // what: "shadow_escape" (mirroring has stopped), "shadow_socket"
+	Rules   []compare.Rule                                       // nil: those of the tenant's profile
+	Profile func(tenant string) *record.Profile                  // how its platforms' habits are read; nil, or a nil result: the defaults
+	Judge   func(live, shadow *record.Exchange) *compare.Verdict // nil: by Rules and Profile, redacted with Secret
 
 	Memory   int64         // bytes of messages that are kept, of all calls; 64 MiB
 	Calls    int           // shadow calls at a time; 4,096
@@ -65,6 +66,9 @@ func (o *Options) defaults() {
 	set(&o.BlackHole, netip.AddrFrom4([4]byte{192, 0, 2, 1}))
 	set(&o.Canary, "+12025550199")
 	set(&o.RegisterPer, 50)
+	if o.Judge == nil {
+		o.Judge = o.judge
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
