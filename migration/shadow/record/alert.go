@@ -50,7 +50,10 @@ func (r *Redactor) readAlert(b []byte) Alert {
 		a.Ring = r.tagged("n~", string(name))
 	}
 	for name, value := range wire.Params(params) {
-		if p := r.alertParam(name, value); p != "" && len(a.Params) < maxElems {
+		if len(a.Params) == maxElems {
+			break
+		}
+		if p := r.alertParam(name, value); p != "" {
 			a.Params = append(a.Params, p)
 		}
 	}

@@ -281,7 +281,7 @@ func subscriptionState(b []byte) string {
 	return s
 }
 
-// seconds reads the digits at the front, and keeps three significant ones: 86400 is a day, 86413 might be anybody.
+// seconds reads the digits at the front, and keeps four significant ones: 604800 is a week, 604813 might be anybody.
 func seconds(b []byte) (int, bool) {
 	b = trim(b)
 	n, unit := 0, 1
@@ -292,7 +292,7 @@ func seconds(b []byte) (int, bool) {
 		if n = 10*n + int(c-'0'); n > 1<<31 {
 			return 2_000_000_000, true // decades: as good as for ever
 		}
-		if n/unit >= 1000 {
+		if n/unit >= 10_000 {
 			unit *= 10
 		}
 	}

@@ -11,7 +11,7 @@ import (
 // Message is a redacted copy of a message, still SIP: written anew from a list of what may stay (words.go), one line for
 // each header field, in the order in which the fields came, long names. Everything else goes: display names (that there
 // was one stays), credentials, nonces, keys, text, dates, products, unknown headers, bodies of unknown types. CSeq and
-// RSeq keep four digits, times three significant ones. What does not scan gives nil. A copy of a copy is the same copy.
+// RSeq keep four digits, times four significant ones. What does not scan gives nil. A copy of a copy is the same copy.
 func (r *Redactor) Message(raw []byte) []byte {
 	m := new(wire.Message)
 	if m.Scan(raw, nil) != wire.FaultNone {

@@ -13,7 +13,7 @@ import (
 const (
 	MissingRequest  = "no_request"        // the first request is not there, or can not be read
 	MissingTooLarge = "too_large"         // more legs or messages than are read
-	MissingClosed   = "unknown_time_zone" // the profile's opening hours can not be read
+	MissingZone     = "unknown_time_zone" // the profile's opening hours can not be read
 )
 
 // Of is the canonical record of an exchange. It never fails: what can not be read or compared is said in Missing. Every

@@ -106,7 +106,10 @@ func (r *Redactor) uri(b []byte, u *wire.URI) Address {
 
 // user is the address of a user part, as it stands in a URI.
 func (r *Redactor) user(escaped []byte) Address {
-	if len(escaped) > maxUserBytes {
+	switch {
+	case len(escaped) == 0:
+		return ""
+	case len(escaped) > maxUserBytes:
 		return r.name(escaped)
 	}
 	b := wire.AppendUnescaped(nil, escaped)

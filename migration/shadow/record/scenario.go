@@ -63,7 +63,7 @@ func (o *reading) features() {
 	if h := o.p.Hours; h != nil && c.Method == "INVITE" {
 		closed, ok := h.closed(time.Unix(0, c.At))
 		if found[FeatureAfterHours] = closed; !ok && c.Missing == "" {
-			c.Missing = MissingClosed
+			c.Missing = MissingZone
 		}
 	}
 	for f, has := range found {
