@@ -69,6 +69,7 @@ func (t *Tally) Add(v *Verdict) (sampled bool) {
 // tenant in particular.
 func (t *Tally) Drop(tenant, reason string, n uint64) {
 	if c := slot(&t.Tenants, clean(tenant), maxTenants); c != nil {
+		t.Again(clean(tenant))
 		c.bump(&c.Dropped, reason, n)
 		return
 	}
@@ -82,6 +83,7 @@ func (t *Tally) tenant(v *Verdict) *Tenant {
 		t.over(TableTenants)
 		return nil
 	}
+	t.Again(clean(v.Tenant))
 	if v.Profile != "" {
 		c.Profile = clean(v.Profile)
 	}

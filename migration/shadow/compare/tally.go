@@ -12,6 +12,7 @@ type Tally struct {
 	version  string           // of rules
 	bases    map[string]Basis // by tenant
 	clusters int              // of all tenants
+	dirty    map[string]bool  // tenants that changed since Changed
 
 	// What one call must know of those before it. Not kept over a restart: a redial across one counts twice.
 	redials  map[parties]*observation
