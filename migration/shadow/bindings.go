@@ -83,14 +83,16 @@ func (m *machine) look(t *tenant) {
 		live[b.token] = true
 		b.want = true
 		b.id = x.ID
-		if !b.has || b.due <= m.now {
+		if m.recorded == nil && (!b.has || b.due <= m.now) {
 			m.enqueue(b)
 		}
 	}
 	for _, b := range t.bindings {
 		if !live[b.token] && b.want {
 			b.want = false
-			m.enqueue(b)
+			if m.lapse(b); m.recorded == nil {
+				m.enqueue(b)
+			}
 		}
 	}
 }
@@ -240,7 +242,9 @@ func registrarOf(aor string) string {
 func (m *machine) unregister(t *tenant) {
 	for _, b := range t.bindings {
 		b.want = false
-		m.enqueue(b)
+		if m.lapse(b); m.recorded == nil {
+			m.enqueue(b)
+		}
 	}
 }
 

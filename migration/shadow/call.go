@@ -126,6 +126,10 @@ func (m *machine) begin(t *tenant, ev *tap.Event, r *wire.Message, method, key, 
 	c.agent = &agent{c: c, m: m, tape: tape{m: m, party: ev.Party}}
 	m.after(&c.life, m.o.Longest, c.tooLong)
 	m.after(&c.mute, silence, c.silent)
+	if m.recorded != nil {
+		c.agent.over = true
+		return
+	}
 	if !c.agent.begin(r) {
 		m.drop(DropUnbuilt)
 		c.incomplete = "the shadow's request could not be made"
@@ -226,6 +230,10 @@ func (c *call) check() {
 			c.forget()
 		}
 	case !c.agent.over:
+	case c.m.recorded != nil:
+		if c.live.over {
+			c.lingerFor(grace) // the far legs' ends
+		}
 	case c.live.over && !c.twinsLeft():
 		c.finish()
 	case c.live.over:
@@ -278,7 +286,10 @@ func (c *call) finish() {
 	}
 	live, shadow := c.exchanges()
 	m.stats.Finished++
-	if m.o.Verdict != nil {
+	switch {
+	case m.recorded != nil:
+		m.recorded(live)
+	case m.o.Verdict != nil:
 		m.o.Verdict(m.o.Judge(live, shadow), live, shadow)
 	}
 	c.release()

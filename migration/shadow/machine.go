@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/hotcut/hotcut/migration/shadow/record"
 	"github.com/hotcut/hotcut/policy"
 	"github.com/hotcut/hotcut/proxy/tap"
 	"github.com/hotcut/hotcut/proxy/transaction"
@@ -47,7 +48,8 @@ type machine struct {
 
 	ticker   alarm
 	snapshot *policy.Snapshot
-	msg      wire.Message // of the event at hand
+	recorded func(live *record.Exchange) // set: there is no dark core, and the live side is all there is
+	msg      wire.Message                // of the event at hand
 }
 
 // dark is a dark core as the machine sees it.

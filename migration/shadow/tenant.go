@@ -84,6 +84,9 @@ func (m *machine) learn(t *tenant, rec *policy.Tenant) {
 
 // darkOf is the dark core of a tenant, the same on every edge with the same list: the highest hash of both names.
 func (m *machine) darkOf(id string) *dark {
+	if m.recorded != nil {
+		return nowhere()
+	}
 	var best *dark
 	var most uint64
 	for _, d := range m.darks {
