@@ -6,6 +6,7 @@ SHELL := /bin/bash
 FUZZTIME ?= 1m# for each fuzz target
 SOAKTIME ?= 30m# for each fuzz target of the soak
 BENCH ?= .#   which benchmarks
+SEEDS ?= 10000# of the simulator
 
 .PHONY: help
 help: ## list the targets
@@ -24,6 +25,11 @@ test: peers lint ## everything: linters, unit tests, race detector, tests agains
 	go test ./...
 	go test -race -timeout 10m ./...
 	go test -tags interop -timeout 15m ./...
+	$(MAKE) sim
+
+.PHONY: sim
+sim: ## SEEDS seeds of the simulator (default 10,000; some three minutes on two cores)
+	go test -count 1 -timeout 30m -v -run '^TestSimulation$$' -seeds $(SEEDS) ./proxy
 
 .PHONY: race
 race: ## unit tests under the race detector

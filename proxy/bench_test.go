@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -25,7 +26,7 @@ type heard struct {
 
 // record plays calls of seven messages (INVITE, 180, 200, ACK, BYE, 200, and what the edge adds) at 2,000 a second.
 func record(b *testing.B, calls int) (*simEdge, *recording) {
-	n := newNetwork(&testing.T{}, 1)
+	n := newNetwork(b, 1)
 	phone, callee := netip.MustParseAddrPort("192.0.2.99:5060"), netip.MustParseAddrPort("10.1.0.1:5060")
 	counters := simCounters()
 	s := provider(b)
@@ -43,7 +44,7 @@ func record(b *testing.B, calls int) (*simEdge, *recording) {
 		return sent
 	}
 	for i := range calls {
-		c := &simCall{phone: &simPhone{addr: phone}, id: "call" + itoa(i) + "@192.0.2.99", to: "<sip:bob@acme.example>", body: strings.Repeat("a=x\r\n", 30)}
+		c := &benchCall{phone: phone, id: "call" + itoa(i) + "@192.0.2.99", to: "<sip:bob@acme.example>", body: strings.Repeat("a=x\r\n", 30)}
 		inv := hear(phone, 0, c.request("INVITE", 1, "sip:bob@acme.example"))
 		contact := "Contact: <sip:bob@" + callee.String() + ">\r\n"
 		hear(callee, 1, answer(inv, "180 Ringing", "t", contact))
@@ -122,4 +123,49 @@ func BenchmarkCall(b *testing.B) {
 	if sent < b.N*6 {
 		b.Fatalf("%d messages left the edge for %d calls", sent, b.N)
 	}
+}
+
+// benchCall writes what a caller says.
+type benchCall struct {
+	phone    netip.AddrPort
+	id, body string
+	code     int // of the final response
+	to       string
+	routes   []string
+}
+
+func (c *benchCall) request(method string, cseq int, uri string) string {
+	branch := fmt.Sprintf("z9hG4bK%s-%d", c.id, cseq)
+	if method == "ACK" && c.code/100 == 2 {
+		branch += "-ack"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=%s\r\n", method, uri, c.phone, branch)
+	for _, r := range c.routes {
+		fmt.Fprintf(&b, "Route: %s\r\n", r)
+	}
+	fmt.Fprintf(&b, "Max-Forwards: 70\r\nFrom: <sip:anna@acme.example>;tag=f%s\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: %d %s\r\nContact: <sip:anna@%s>\r\nX-Foreign:  %s  as  it is \r\n",
+		c.id, c.to, c.id, cseq, method, c.phone, c.id)
+	if method == "INVITE" {
+		fmt.Fprintf(&b, "Content-Type: application/sdp\r\nContent-Length: %d\r\n\r\n%s", len(c.body), c.body)
+	} else {
+		b.WriteString("Content-Length: 0\r\n\r\n")
+	}
+	return b.String()
+}
+
+// answer builds a response to m.
+func answer(m message, status, tag, extra string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "SIP/2.0 %s\r\n", status)
+	for _, h := range []string{"Via", "Record-Route", "From", "To", "Call-ID", "CSeq"} {
+		for _, v := range m.headers(h) {
+			if h == "To" && tag != "" && !strings.Contains(v, "tag=") {
+				v += ";tag=" + tag
+			}
+			fmt.Fprintf(&b, "%s: %s\r\n", h, v)
+		}
+	}
+	b.WriteString(extra + "Content-Length: 0\r\n\r\n")
+	return b.String()
 }

@@ -93,7 +93,7 @@ func (e *Edge) alive(b *location.Binding, now int64) bool {
 	if b.Told+lateRefresh <= now/1e9 {
 		return false
 	}
-	return b.Flow.Proto != "tcp" || e.transport != nil && e.transport.Open(b.Flow.Conn)
+	return b.Flow.Proto != "tcp" || e.open != nil && e.open(b.Flow.Conn)
 }
 
 // toFlow reaches a phone: over its own connection or address, by the listener that it came by; or by way of the edge

@@ -102,6 +102,7 @@ type Edge struct {
 	revSince    atomic.Int64     // unix ns: when the policy in force came
 	now         func() int64     // for what comes from aside; steps get the time as a value
 	newOut      func() *transport.Out
+	open        func(conn uint64) bool // tells whether a connection is there; nil: there are none
 	admin       *admin.Server
 	refusals    refusalLog
 	lines       lines
@@ -176,6 +177,7 @@ func New(o Options) (_ *Edge, err error) {
 	if e.transport, err = transport.New(specs(res), e.handler(), e.transportLimits()); err != nil {
 		return nil, err
 	}
+	e.open = e.transport.Open
 	topo := buildTopology(o.Config, res, e, nil)
 	if err := topo.checkNames(); err != nil {
 		return nil, err
