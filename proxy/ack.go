@@ -14,8 +14,10 @@ func (s *shard) ack(a *arrival, out *transport.Out) {
 			return
 		}
 	}
-	if a.m.MaxForwards == 0 || a.m.To.Tag.Empty() {
-		s.edge.drop(causeStrayAck) // an ACK is never answered; one for a 2xx names both ends, and no policy routes it
+	if a.m.MaxForwards == 0 || a.m.To.Tag.Empty() || string(a.m.To.Tag.Of(a.m.Raw)) == string(s.toTag(a.key)) {
+		// An ACK is never answered; one for a 2xx names both ends, and no policy routes it. One that names a tag of ours is for a
+		// refusal that nobody behind us knows of, whatever Route it has from its INVITE.
+		s.edge.drop(causeStrayAck)
 		return
 	}
 	a.readRoutes(s)

@@ -185,6 +185,7 @@ func (s *shard) finalSent(now int64, r *request, code int) {
 		return
 	}
 	if code >= 300 {
+		s.edge.ring.Mark(r.key, false, true)
 		if d := r.dialog; d != nil && d.state != dialogTalking && s.dialogs[d.key] == d {
 			s.closeDialog(d)
 		}

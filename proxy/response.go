@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/hotcut/hotcut/policy"
+	"github.com/hotcut/hotcut/proxy/choice"
 	"github.com/hotcut/hotcut/proxy/health"
 	"github.com/hotcut/hotcut/proxy/transaction"
 	"github.com/hotcut/hotcut/proxy/transport"
@@ -119,6 +120,9 @@ func (s *shard) stepClient(now int64, b *branch, ev transaction.Event, m *wire.M
 		out.End(b.peer, append(out.Begin(), b.sent...), b.tag())
 	}
 	if m != nil && m.Status < 200 {
+		if r := b.req; !b.ringing && r.invite && !r.hop.inDialog {
+			s.edge.ring.Mark(r.key, true, false) // it may take minutes now, and its CANCEL or hop ACK come after a restart
+		}
 		b.ringing = true
 		b.rang = b.rang || m.Status > 100
 	}
@@ -136,6 +140,7 @@ func (s *shard) stepClient(now int64, b *branch, ev transaction.Event, m *wire.M
 		s.sendCancel(now, b, out)
 	case do&transaction.DoTimeout != 0:
 		s.branchFailed(now, b, causeTimeout, out)
+		b.given = b.given || b.req.invite // it may still have got it: see endBranch
 	case do&transaction.DoError != 0:
 		s.branchFailed(now, b, causeTransport, out)
 	}
@@ -156,7 +161,6 @@ func (s *shard) pass(now int64, b *branch, m *wire.Message, out *transport.Out) 
 			return
 		}
 		if r.invite && !r.hop.inDialog && status > 100 {
-			s.edge.ring.Mark(r.key, true, false)
 			s.ringing(now, r, status)
 		}
 	case status < 300:
@@ -298,9 +302,14 @@ func (s *shard) lateResponse(from transport.Peer, m *wire.Message, id branchID, 
 			if s.seal.branch(mac, key, second.Host.Of(raw), next[:]) != id {
 				continue
 			}
-			if m.CSeqIs("INVITE") && m.Status < 300 && m.Status >= 200 {
+			switch {
+			case !m.CSeqIs("INVITE"):
+			case m.Status < 300 && m.Status >= 200:
 				s.restoreDialog(m, key)
 				s.edge.ring.Mark(key, true, true)
+			case s.concluded(key): // a target that was given up long ago: the caller has had an answer
+				s.edge.drop(causeStrayResponse)
+				return
 			}
 			to := transport.Peer{Listener: l.index, Proto: proto, Addr: upstream}
 			if proto != transport.UDP { // never dial out to deliver a response to an outsider
@@ -318,6 +327,13 @@ func (s *shard) lateResponse(from transport.Peer, m *wire.Message, id branchID, 
 		}
 	}
 	s.edge.drop(causeStrayResponse)
+}
+
+// concluded tells whether this process has sent a final response upstream for an INVITE. After a restart nobody knows what the
+// process before it has sent, and whether it arrived: what a target then repeats passes.
+func (s *shard) concluded(upstream choice.Key) bool {
+	at, ok := s.edge.ring.Finished(upstream)
+	return ok && at >= s.edge.started.UnixNano()
 }
 
 // passageOf is what the sides of a response say of it when nothing else is known: outside, only a trusted carrier is

@@ -24,7 +24,8 @@
 //
 // # Decisions
 //
-// A choice is good for 64*T1. One that rings and has no final response stays for
-// Timer C + 64*T1 from its Put, since its CANCEL may come that late; an owner
-// that needs any of them longer Puts it again with a newer At.
+// A choice is good for 64*T1. One whose target has it (a 1xx came) stays for
+// Timer C + 64*T1 from its Put, since its CANCEL, or the hop ACK of its final
+// response, may come that late; an owner that needs any of them longer Puts it
+// again with a newer At.
 package choice

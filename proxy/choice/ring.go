@@ -22,8 +22,7 @@ type Choice struct {
 const (
 	// Age is how long a choice is good for: 64*T1.
 	Age = int64(32 * time.Second)
-	// RingingAge is how long one is that rings without a final response: Timer C
-	// and then 64*T1.
+	// RingingAge is how long one is whose target has it: Timer C and then 64*T1.
 	RingingAge = int64(3*time.Minute+30*time.Second) + Age
 )
 
@@ -107,7 +106,7 @@ func (r *Ring) Get(k Key, now int64) (Choice, bool) {
 	return decode(slot), true
 }
 
-// Mark notes that a 1xx above 100, or a final response, was seen. What was noted
+// Mark notes that a 1xx, or a final response, was seen. What was noted
 // stays. A key that is not there stays away.
 func (r *Ring) Mark(k Key, ringing, final bool) {
 	var flags uint32
@@ -123,6 +122,19 @@ func (r *Ring) Mark(k Key, ringing, final bool) {
 		w := word(slot, wordAt)
 		w.Store(w.Load() | flags)
 	}
+}
+
+// Finished tells when the INVITE of k was noted, if a final response to it was seen:
+// however old it is, as long as nothing newer has taken its place.
+func (r *Ring) Finished(k Key) (at int64, ok bool) {
+	set, l := r.lock(k)
+	defer l.Unlock()
+	slot := find(set, k)
+	if slot == nil {
+		return 0, false
+	}
+	c := decode(slot)
+	return c.At, c.Final
 }
 
 // Len counts the choices that are good at now.
@@ -208,7 +220,7 @@ func victim(set, keep []byte) []byte {
 // young slot one of the future: it is good for as long.
 func live(slot []byte, now int64) bool {
 	most := Age
-	if word(slot, wordAt).Load() == flagRinging {
+	if word(slot, wordAt).Load()&flagRinging != 0 {
 		most = RingingAge
 	}
 	age := now - long(slot, timeAt).Load()

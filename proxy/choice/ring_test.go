@@ -72,8 +72,11 @@ func TestRingKeepsChoices(t *testing.T) {
 	check(epoch+Age, true)
 	r.Mark(want.Key, false, true)
 	want.Final = true
-	check(epoch, true)
-	check(epoch+Age, false)
+	check(epoch+Age, true) // its hop ACK may still come
+	check(epoch+RingingAge, false)
+	if at, ok := r.Finished(want.Key); !ok || at != epoch {
+		t.Errorf("finished %t, at %d", ok, at)
+	}
 
 	want.Target, want.Ringing, want.Final, want.At = 7, false, false, epoch+5 // fail-over
 	r.Put(want)

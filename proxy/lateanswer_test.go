@@ -1,0 +1,99 @@
+package proxy
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hotcut/hotcut/policy"
+)
+
+// A target that was given up for its silence refuses the call long after it has ended: the caller has had an answer, and
+// hears no second one.
+func TestLateRefusalOfGivenUpTarget(t *testing.T) {
+	sc := newScene(t, tenant("acme", policy.StageLegacy))
+	sc.legacy = append(sc.legacy, sc.actor("10.1.0.2:5060"))
+	sc.start()
+	to := sc.order("one")
+	l := sc.phone.invite("one", "sip:anna@acme.example", "sip:bob@acme.example", "")
+	silent := to[0].want("INVITE ")
+	inv := to[1].want("INVITE ")
+	to[1].reply(inv, "486 Busy Here", "")
+	sc.phone.want("SIP/2.0 486")
+	sc.phone.send(l.edge, hopAckOf(l.text("ACK", "")))
+	to[1].want("ACK ")
+	sc.pass(2 * time.Minute)
+	sc.phone.got = nil
+	to[0].reply(silent, "480 Temporarily Unavailable", "")
+	sc.phone.silent()
+}
+
+// A call whose target has only said 100 for longer than a transaction lasts survives a restart: its refusal reaches the
+// caller, whose ACK reaches the target, and so does a CANCEL.
+func TestRestartInLongTrying(t *testing.T) {
+	sc := newScene(t, tenant("acme", policy.StageLegacy)).start()
+	one := sc.phone.invite("one", "sip:anna@acme.example", "sip:bob@acme.example", "")
+	inv := sc.legacy[0].want("INVITE ")
+	sc.legacy[0].reply(inv, "100 Trying", "")
+	two := sc.phone.invite("two", "sip:anna@acme.example", "sip:bob@acme.example", "")
+	sc.legacy[0].reply(sc.legacy[0].want("INVITE "), "100 Trying", "")
+	sc.pass(45 * time.Second)
+	sc.x.kill()
+	sc.x.start()
+	sc.phone.send(two.edge, hopAckOf(two.text("CANCEL", "")))
+	sc.legacy[0].want("CANCEL ")
+	sc.phone.want("SIP/2.0 200")
+	sc.legacy[0].reply(inv, "486 Busy Here", "")
+	one.to = sc.phone.want("SIP/2.0 486").headers("To")[0]
+	sc.phone.send(one.edge, hopAckOf(one.text("ACK", "")))
+	sc.legacy[0].want("ACK ")
+}
+
+// A target that was silent for so long that we answered for it has the call after all: it is cancelled when it rings, and if it
+// answers the caller hears of it, also over a connection, whose transaction ends with the ACK.
+func TestSilentTargetAnswersAfterOurRefusal(t *testing.T) {
+	for _, stream := range []bool{false, true} {
+		sc := newScene(t, tenant("acme", policy.StageLegacy))
+		sc.x.full = stream
+		sc.start()
+		if stream {
+			l := &leg{a: sc.phone, id: "one", from: "<sip:anna@acme.example>;tag=f", to: "<sip:bob@acme.example>", remote: "sip:bob@acme.example", cseq: 1}
+			c := sc.n.dial(sc.phone.addr, sc.x.out)
+			c.ends[0].message = func(msg []byte) { sc.phone.got = append(sc.phone.got, message{text: string(msg)}) }
+			text := func(method string) []byte {
+				return crlf(strings.Replace(l.text(method, ""), "SIP/2.0/UDP", "SIP/2.0/TCP", 1))
+			}
+			c.write(0, text("INVITE"))
+			inv := sc.legacy[0].want("INVITE ")
+			l.to = sc.phone.want("SIP/2.0 408").headers("To")[0]
+			c.write(0, []byte(hopAckOf(string(text("ACK")))))
+			sc.pass(time.Second)
+			sc.legacy[0].reply(inv, "200 OK", "")
+			sc.phone.want("SIP/2.0 200")
+			continue
+		}
+		sc.phone.invite("one", "sip:anna@acme.example", "sip:bob@acme.example", "")
+		inv := sc.legacy[0].want("INVITE ")
+		sc.phone.want("SIP/2.0 408")
+		sc.pass(time.Second)
+		sc.legacy[0].reply(inv, "180 Ringing", "")
+		sc.legacy[0].want("CANCEL ")
+		sc.legacy[0].reply(inv, "200 OK", "")
+		sc.phone.want("SIP/2.0 200")
+	}
+}
+
+// The ACK of a refusal of ours goes nowhere, also when it has the Route that its INVITE had to a phone.
+func TestAckOfOurRefusal(t *testing.T) {
+	sc := newScene(t, tenant("acme", policy.StageLegacy)).start()
+	sc.phone.send(sc.x.out, "REGISTER sip:acme.example SIP/2.0\nVia: SIP/2.0/UDP 192.0.2.99:5060;branch=z9hG4bKr\nMax-Forwards: 70\nFrom: <sip:anna@acme.example>;tag=r\n"+
+		"To: <sip:anna@acme.example>\nCall-ID: r\nCSeq: 1 REGISTER\nContact: <sip:anna@192.0.2.99:5060>\nExpires: 600\nContent-Length: 0\n\n")
+	reg := sc.legacy[0].want("REGISTER ")
+	sc.legacy[0].reply(reg, "200 OK", "Expires: 600\n")
+	sc.phone.want("SIP/2.0 200")
+	sc.edge().draining.Store(true)
+	l := sc.legacy[0].invite("one", "sip:bob@acme.example", "sip:anna@192.0.2.99:5060", "Route: "+reg.headers("Path")[0]+"\n")
+	l.to = sc.legacy[0].want("SIP/2.0 503").headers("To")[0]
+	sc.legacy[0].send(l.edge, hopAckOf(l.text("ACK", "Route: "+reg.headers("Path")[0]+"\n")))
+	sc.phone.silent()
+}
