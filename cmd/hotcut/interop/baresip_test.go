@@ -22,6 +22,7 @@ import (
 type baresip struct {
 	t    *testing.T
 	user string
+	dir  string
 	log  string
 	ctrl net.Conn
 	done chan struct{}
@@ -38,8 +39,8 @@ type phoneEvent struct {
 }
 
 // startBaresip starts one whose requests all go to an address, over UDP or TCP, that registers for seconds and answers
-// calls by itself, or, with manual, when it is told to.
-func startBaresip(t *testing.T, to, transport, user string, seconds int, answer string) *baresip {
+// calls by itself, or, with manual, when it is told to. more are lines of its configuration; FOLDER is its own.
+func startBaresip(t *testing.T, to, transport, user string, seconds int, answer string, more ...string) *baresip {
 	t.Helper()
 	bin, err := exec.LookPath("baresip")
 	if err != nil {
@@ -49,6 +50,9 @@ func startBaresip(t *testing.T, to, transport, user string, seconds int, answer 
 	ctrl := freeAddr(t)
 	conf := fmt.Sprintf("poll_method epoll\nsip_listen %s:0\nnet_interface %s\nmodule_path %s\nmodule g711.so\nmodule_app account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\nctrl_tcp_listen %s\n",
 		home, home, baresipModules(t), ctrl)
+	for _, line := range more {
+		conf += strings.ReplaceAll(line, "FOLDER", dir) + "\n"
+	}
 	account := fmt.Sprintf("<sip:%s@%s;transport=%s>;auth_user=%s;auth_pass=pw-%s;outbound=\"sip:%s;transport=%s\";regint=%d;answermode=%s\n",
 		user, realm, transport, user, user, to, transport, seconds, answer)
 	for name, text := range map[string]string{"config": conf, "accounts": account, "contacts": "\n"} {
@@ -56,7 +60,7 @@ func startBaresip(t *testing.T, to, transport, user string, seconds int, answer 
 			t.Fatal(err)
 		}
 	}
-	b := &baresip{t: t, user: user, log: filepath.Join(dir, "log"), done: make(chan struct{})}
+	b := &baresip{t: t, user: user, dir: dir, log: filepath.Join(dir, "log"), done: make(chan struct{})}
 	log, err := os.Create(b.log)
 	if err != nil {
 		t.Fatal(err)

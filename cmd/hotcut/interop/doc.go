@@ -1,3 +1,4 @@
-// Package interop holds the tests of the whole: the real binary, real Redis, SIPp and Kamailio, under load. It has no
-// code of its own; the tests run with -tags interop and start and stop every server themselves.
+// Package interop holds the tests of the whole: the real binary, real Redis, SIPp, Kamailio and baresip, under load and with
+// real audio, of which tshark is the judge. It has no code of its own; the tests run with -tags interop and start and stop
+// every server themselves.
 package interop

@@ -60,6 +60,7 @@ type site struct {
 	legacyHow, coreHow string
 	own                []string // addresses of the edges' own listeners, by edge; none: they have none
 	secrets            string   // the text of the secrets file; empty: none
+	relays             bool     // the edges relay media, each at addresses of its own
 }
 
 // newRig has two edges and one target on each platform.
@@ -156,7 +157,8 @@ keys: {{.Keys}}
   legacy: {targets: [{{.Legacy}}], sources: [{{.LegacySources}}]}
   core: {targets: [{{.Core}}], sources: [{{.CoreSources}}]}
 admin: {socket: {{.Socket}}, metrics: ""}
-limits: {sourceRate: 10000, sourceBurst: 10000, exemptRate: 10000, exemptBurst: 10000}
+{{with .Media}}media: {{.}}
+{{end}}limits: {sourceRate: 10000, sourceBurst: 10000, exemptRate: 10000, exemptBurst: 10000}
 {{with .Probe}}timers: {probe: {{.}}}
 {{end}}`))
 
@@ -188,6 +190,9 @@ func (r *rig) newEdge(i int, w site) *edge {
 	}
 	if w.secrets != "" {
 		conf["Secrets"] = filepath.Join(r.dir, "secrets")
+	}
+	if w.relays {
+		conf["Media"] = fmt.Sprintf("{engine: embedded, outside: %s, inside: %s}", sideAddr(10+2*i), sideAddr(11+2*i))
 	}
 	var b bytes.Buffer
 	err := edgeConfig.Execute(&b, conf)
@@ -264,8 +269,16 @@ func (e *edge) stateNow() admin.State {
 
 // records reads the call records from the edge's disk; of a call it keeps the last.
 func (e *edge) records() map[string]callrecord.Record {
-	files, _ := filepath.Glob(filepath.Join(e.state, "calls", "*"))
 	m := map[string]callrecord.Record{}
+	for _, rec := range e.log() {
+		m[rec.CallID] = rec
+	}
+	return m
+}
+
+// log is all call records on the edge's disk, oldest first: a call has several.
+func (e *edge) log() (all []callrecord.Record) {
+	files, _ := filepath.Glob(filepath.Join(e.state, "calls", "*"))
 	for _, f := range files {
 		b, err := os.ReadFile(f)
 		if err != nil {
@@ -274,11 +287,11 @@ func (e *edge) records() map[string]callrecord.Record {
 		for line := range bytes.Lines(b) {
 			var rec callrecord.Record
 			if json.Unmarshal(line, &rec) == nil && rec.CallID != "" {
-				m[rec.CallID] = rec
+				all = append(all, rec)
 			}
 		}
 	}
-	return m
+	return all
 }
 
 // ended waits for the record of a call that is over.

@@ -24,6 +24,7 @@ type ua struct {
 	in   chan *message
 	// In place of conn: the one connection that it has. See newStreamDevice.
 	stream net.Conn
+	sdp    string // in its INVITEs and the 2xx to them; empty: none
 
 	mu    sync.Mutex // guards what follows
 	heard []*message
@@ -202,8 +203,20 @@ func (u *ua) answer(m *message, status int, phrase, tag, extra string) {
 	if status > 100 && status < 300 && m.method() == "INVITE" {
 		fmt.Fprintf(&b, "Contact: <sip:%s@%s>\r\n", u.name, u.addr)
 	}
-	b.WriteString(extra + "Content-Length: 0\r\n\r\n")
+	body := ""
+	if status/100 == 2 && m.method() == "INVITE" {
+		body = u.sdp
+	}
+	b.WriteString(extra + content(body))
 	u.send(m.from, b.String())
+}
+
+// content ends a message's headers and adds its body.
+func content(sdp string) string {
+	if sdp == "" {
+		return "Content-Length: 0\r\n\r\n"
+	}
+	return fmt.Sprintf("Content-Type: application/sdp\r\nContent-Length: %d\r\n\r\n%s", len(sdp), sdp)
 }
 
 // leg is a ua's end of a call: what a dialog is made of (RFC 3261 section 12.1).
@@ -245,8 +258,12 @@ func (l *leg) request(method, branch string, cseq int, extra string) string {
 	for _, r := range l.routes {
 		fmt.Fprintf(&b, "Route: %s\r\n", r)
 	}
-	fmt.Fprintf(&b, "Max-Forwards: 70\r\nFrom: %s\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: %d %s\r\nContact: <sip:%s@%s>\r\n%sContent-Length: 0\r\n\r\n",
-		l.local, l.remote, l.callID, cseq, method, l.u.name, l.u.addr, extra)
+	body := ""
+	if method == "INVITE" {
+		body = l.u.sdp
+	}
+	fmt.Fprintf(&b, "Max-Forwards: 70\r\nFrom: %s\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: %d %s\r\nContact: <sip:%s@%s>\r\n%s%s",
+		l.local, l.remote, l.callID, cseq, method, l.u.name, l.u.addr, extra, content(body))
 	return b.String()
 }
 
