@@ -16,6 +16,7 @@ const (
 	KindResume   Kind = "resume"
 	KindHold     Kind = "hold"
 	KindRelease  Kind = "release"
+	KindShadow   Kind = "shadow" // copies to the dark core start or stop: moves nobody
 	KindResync   Kind = "resync"
 	KindAuto     Kind = "auto" // made by the controller: the fence is compared
 )

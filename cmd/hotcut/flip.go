@@ -23,7 +23,7 @@ func newFlipCmd(a *app) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			goal := migration.FlipTo{Tenant: args[0], Soak: soak, Shared: cmd.Flags().Changed("share")}
 			if err := goal.Stage.UnmarshalText([]byte(to)); err != nil || goal.Stage == policy.StageShadow {
-				return usage(badStage(to), "hotcut flip "+args[0]+" --to core")
+				return usage(badStage(to), nextStage(to, args[0]))
 			}
 			if mode != "now" {
 				return usage(fmt.Errorf("--mode %s is not in this build: a flip takes effect now, for new calls", mode))
@@ -52,7 +52,14 @@ func badStage(to string) error {
 	case "":
 		return errors.New("--to is missing: core, legacy, canary or done")
 	case "shadow":
-		return errors.New("--to shadow is not in this build: nothing copies calls yet; write core, legacy, canary or done")
+		return errors.New("--to shadow moves nobody: copies of calls are started and stopped by verbs of their own")
 	}
 	return fmt.Errorf("--to %q: write core, legacy, canary or done", to)
+}
+
+func nextStage(to, tenant string) string {
+	if to == "shadow" {
+		return "hotcut shadow start " + tenant
+	}
+	return "hotcut flip " + tenant + " --to core"
 }

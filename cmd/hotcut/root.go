@@ -29,6 +29,7 @@ var verbs = []struct {
 	{"see", newRegistrationsCmd},
 	{"see", newHistoryCmd},
 	{"see", newExplainCmd},
+	{"decide", newShadowCmd},
 	{"change", newInitCmd},
 	{"change", newTenantCmd},
 	{"change", newFlipCmd},
@@ -90,7 +91,7 @@ on every edge in time, 7 denied, 8 store unreachable, stale or outcome unknown, 
 	f.BoolVarP(&a.flags.verbose, "verbose", "v", false, "say more on stderr")
 	f.DurationVar(&a.flags.timeout, "timeout", 5*time.Second, "of one question to the store or to an edge")
 	completeWords(root, "output", "table", "json", "yaml", "jsonl")
-	for _, g := range [][2]string{{"run", "Run:"}, {"see", "See:"}, {"change", "Change:"}, {"back", "Back:"}, {"policy", "Policy:"}, {"help", "Help:"}} {
+	for _, g := range [][2]string{{"run", "Run:"}, {"see", "See:"}, {"decide", "Decide:"}, {"change", "Change:"}, {"back", "Back:"}, {"policy", "Policy:"}, {"help", "Help:"}} {
 		root.AddGroup(&cobra.Group{ID: g[0], Title: g[1]})
 	}
 	for _, v := range verbs {
