@@ -10,7 +10,8 @@ import (
 // MirrorTo is how much of a tenant is copied to the dark core.
 type MirrorTo struct {
 	Tenant string
-	Share  int // basis points of its calls, by the hash of their Call-ID; above 0
+	Share  int  // basis points of its calls, by the hash of their Call-ID; above 0
+	Subs   bool // subscriptions too
 }
 
 // StartShadow lets the dark core get copies of a tenant's calls. It moves nobody: the stage becomes shadow where it was
@@ -22,7 +23,7 @@ func StartShadow(to MirrorTo, by Author) Goal {
 			return nil, err
 		}
 		after := *before
-		after.Mirror = to.Share
+		after.Mirror, after.MirrorSubs = to.Share, to.Subs
 		switch {
 		case after.Stage == policy.StageLegacy || after.Stage == policy.StageCore && after.RolledBack:
 			after.Stage = policy.StageShadow
@@ -72,7 +73,7 @@ func StopShadow(ids []string, by Author) Goal {
 
 func (p *Plan) stopShadow(t *policy.Tenant) {
 	after := *t
-	after.Mirror = 0
+	after.Mirror, after.MirrorSubs = 0, false
 	if after.Stage == policy.StageShadow {
 		after.Stage = policy.StageLegacy
 	}

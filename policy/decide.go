@@ -36,7 +36,7 @@ func (s *Snapshot) Decide(q Query) Decision {
 		d.Pool = t.Pool.Legacy
 		// A request from a platform is one half of an exchange whose other half was mirrored where it came in.
 		d.Mirror = (t.Stage == StageShadow || t.Stage == StageCanary) && int(q.Mirror) < t.Mirror &&
-			!q.Emergency && q.From == NoPlatform
+			!q.Emergency && q.From == NoPlatform && (t.MirrorSubs || q.Method != "SUBSCRIBE")
 	case Core:
 		d.Pool = t.Pool.Core
 	}

@@ -51,7 +51,8 @@ type Tenant struct {
 	Assigned   map[string]Platform `json:"assigned,omitempty"`
 	Rules      []Rule              `json:"rules,omitempty"`
 	Pool       Pools               `json:"pool,omitzero"`
-	Mirror     int                 `json:"mirror,omitempty"` // basis points of calls (hash of Call-ID)
+	Mirror     int                 `json:"mirror,omitempty"`          // basis points of calls (hash of Call-ID)
+	MirrorSubs bool                `json:"mirrorSubscribe,omitempty"` // subscriptions are mirrored too
 	Hold       *Hold               `json:"hold,omitempty"`
 	Phase      *Phase              `json:"phase,omitempty"`
 	Emergency  *Emergency          `json:"emergency,omitempty"` // nil: the defaults

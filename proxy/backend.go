@@ -32,6 +32,7 @@ func (e *Edge) backend() admin.Backend {
 		RegistrationSummary: e.registrationSummary,
 		Doctor:              e.Doctor,
 
+		Shadow:   e.opts.Shadow.admin(),
 		Drain:    e.Drain,
 		Reload:   e.Reload,
 		Override: e.override,

@@ -102,6 +102,7 @@ func newCounters(e *Edge) *counters {
 	one("hotcut_share_foreign", "values in Redis that no edge can have written", shared(func(s ShareState) float64 { return float64(s.Foreign) }))
 	one("hotcut_share_asked", "phones looked for in Redis while a call waited", shared(func(s ShareState) float64 { return float64(s.Asked) }))
 	one("hotcut_share_unanswered", "of them, those that Redis did not answer in time, or was not asked", shared(func(s ShareState) float64 { return float64(s.AskShed + s.AskLate) }))
+	registerShadow(s, e)
 	one("hotcut_bindings_refused", "bindings that found the table full", func() float64 { return float64(e.location.Stats().Full) })
 	one("hotcut_bindings_unwritten", "1 while bindings can not be written to disk: a restart would not know the newest", func() float64 { return truth(e.location.Stats().LogFailing) })
 	one("hotcut_transactions", "server transactions", func() float64 { _, n := e.sizes(); return float64(n) })

@@ -42,6 +42,8 @@ type Options struct {
 	Share func(url string, t *location.Table, log *slog.Logger) (*Sharing, error)
 	// Tap gets copies of what mirrored calls say. nil: nothing is copied.
 	Tap Tap
+	// Shadow is what the edge shows of whoever has the tap. nil: nothing is mirrored.
+	Shadow *Shadowing
 	// PoisonBuffers overwrites receive buffers after each batch: tests see at once who kept a slice.
 	PoisonBuffers bool
 }

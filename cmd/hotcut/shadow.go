@@ -16,8 +16,9 @@ func newShadowCmd(a *app) *cobra.Command {
 
 func newShadowStartCmd(a *app) *cobra.Command {
 	var share string
+	var subs bool
 	cmd := a.changing(&cobra.Command{
-		Use:   "start T [--share PCT]",
+		Use:   "start T [--share PCT] [--subscribe]",
 		Short: "Copy a tenant's calls to the dark core; legacy goes on serving every one",
 		Example: `  hotcut shadow start acme-dental
   hotcut shadow start acme-dental --share 25`,
@@ -31,11 +32,12 @@ func newShadowStartCmd(a *app) *cobra.Command {
 				return usage(fmt.Errorf("--share %s: none of its calls would be copied", share), "hotcut shadow stop "+args[0])
 			}
 			by := a.by()
-			return a.make(cmd.Context(), migration.StartShadow(migration.MirrorTo{Tenant: args[0], Share: bp}, by), false, by,
+			return a.make(cmd.Context(), migration.StartShadow(migration.MirrorTo{Tenant: args[0], Share: bp, Subs: subs}, by), false, by,
 				func(*migration.Outcome) string { return policy.FormatShare(bp) + " of its calls are copied" }, args[0])
 		},
 	})
 	cmd.Flags().StringVar(&share, "share", "100", "percent of its calls, in steps of 0.01")
+	cmd.Flags().BoolVar(&subs, "subscribe", false, "copy its subscriptions too: lamps, voicemail counts")
 	cmd.ValidArgsFunction = a.completeTenant
 	return cmd
 }

@@ -22,6 +22,8 @@ type Backend struct {
 	RegistrationSummary func(tenant string) RegistrationSummaries     // tenant "": all
 	Doctor              func(context.Context, DoctorRequest) (DoctorReport, error)
 
+	Shadow *Shadow // nil: this edge mirrors nothing
+
 	Drain        func(on bool) error
 	Reload       func() (changed, needsRestart []string, err error)
 	Override     func(OverrideChange) error

@@ -36,6 +36,11 @@ func (b *Backend) commands() map[string]route {
 		"/v1/registrations":        {"GET", b.registrations},
 		"/v1/registration-summary": {"GET", b.registrationSummary},
 		"/v1/doctor":               {"POST", b.doctor},
+
+		"/v1/shadow":        {"GET", b.shadow},
+		"/v1/shadow-call":   {"GET", b.shadowCall},
+		"/v1/shadow-triage": {"POST", b.shadowTriage},
+		"/v1/shadow-purge":  {"POST", b.shadowPurge},
 	}
 }
 
