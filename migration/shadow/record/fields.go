@@ -140,6 +140,10 @@ func (r *Redactor) redactURI(b []byte) string {
 			s += ";user=phone"
 		case wire.EqualFold(name, "method") && methods.word(value) != "":
 			s += ";method=" + methods.word(value)
+		case wire.EqualFold(name, "cause"): // of a redirection (RFC 4458)
+			if n, ok := small(value); ok {
+				s += ";cause=" + n
+			}
 		}
 	}
 	return s + r.uriHeaders(u.Headers.Of(b))

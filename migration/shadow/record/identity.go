@@ -45,7 +45,8 @@ func (o *reading) diverted(m *message, field wire.HeaderID) []Diverted {
 	return all
 }
 
-// historyCause is the cause in the Reason header of a History-Info's URI (RFC 7044 section 5), or that a Reason is there.
+// historyCause is why a History-Info's URI was left: the cause in its Reason header (RFC 7044 section 5), or that a Reason is
+// there; else why it was chosen, its cause parameter (RFC 4458).
 func historyCause(uri []byte) string {
 	u, ok := wire.ParseURI(uri)
 	if !ok {
@@ -63,5 +64,6 @@ func historyCause(uri []byte) string {
 		}
 		return strings.ToLower(string(protocol))
 	}
-	return ""
+	cause, _ := wire.Param(u.Params.Of(uri), "cause")
+	return string(cause)
 }
