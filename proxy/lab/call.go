@@ -72,6 +72,7 @@ type invitation struct {
 	callID      string
 	session     string      // SDP session name
 	asserted    bool        // we vouch for from (RFC 3325)
+	diverted    *sip.Uri    // whose call it was before it was forwarded (RFC 5806); nil: it was not
 	wallet      *wallet     // credentials for 401 and 407; nil: they are final
 	known       func(*Call) // called before the INVITE is sent; may be nil
 }
@@ -89,6 +90,9 @@ func (a *agent) invite(ctx context.Context, in invitation) (*Call, error) {
 	req.AppendHeader(sip.NewHeader("User-Agent", a.ua.Name()))
 	if in.asserted {
 		req.AppendHeader(sip.NewHeader("P-Asserted-Identity", "<"+in.from.String()+">"))
+	}
+	if in.diverted != nil {
+		req.AppendHeader(sip.NewHeader("Diversion", "<"+in.diverted.String()+">;reason=unconditional"))
 	}
 	req.AppendHeader(&contentType)
 	v, err := a.speak(in.callID, true)
@@ -193,7 +197,7 @@ func (c *Call) take(res *sip.Response, began time.Time) bool {
 	if h := res.GetHeader("Server"); h != nil {
 		c.answer.Server = h.Value()
 	}
-	if res.StatusCode > 100 && !c.rang {
+	if res.StatusCode > 100 && res.StatusCode < 200 && !c.rang {
 		c.rang = true
 		close(c.ringing)
 	}

@@ -27,12 +27,12 @@ func (d direction) String() string {
 // answered is the direction of an answer to an offer by whom wants as much as it is offered (RFC 3264 section 6.1).
 func (d direction) answered() direction { return direction{sends: d.hears, hears: d.sends} }
 
-// describe is an SDP of one audio line: PCMU and telephone events. The session name says who wrote it; version counts what
+// describe is an SDP of one audio line: PCMU, PCMA (which is offered, and never sent) and telephone events. The session name says who wrote it; version counts what
 // it has said of this call (RFC 3264 section 8).
 func describe(name string, at netip.AddrPort, version int, d direction) []byte {
 	host := at.Addr().String()
-	return fmt.Appendf(nil, "v=0\r\no=- 1 %d IN IP4 %s\r\ns=%s\r\nc=IN IP4 %s\r\nt=0 0\r\nm=audio %d RTP/AVP %d %d\r\na=rtpmap:%d PCMU/8000\r\na=rtpmap:%d telephone-event/8000\r\na=fmtp:%d 0-15\r\na=ptime:20\r\na=%s\r\n",
-		version, host, name, host, at.Port(), typePCMU, typeEvent, typePCMU, typeEvent, typeEvent, d)
+	return fmt.Appendf(nil, "v=0\r\no=- 1 %d IN IP4 %s\r\ns=%s\r\nc=IN IP4 %s\r\nt=0 0\r\nm=audio %d RTP/AVP %d %d %d\r\na=rtpmap:%d PCMU/8000\r\na=rtpmap:%d PCMA/8000\r\na=rtpmap:%d telephone-event/8000\r\na=fmtp:%d 0-15\r\na=ptime:20\r\na=%s\r\n",
+		version, host, name, host, at.Port(), typePCMU, typePCMA, typeEvent, typePCMU, typePCMA, typeEvent, typeEvent, d)
 }
 
 // described reads where a description wants its audio and what the describing party does. It is the lab's own reading:

@@ -3,41 +3,65 @@ package lab
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/emiago/sipgo/sip"
 )
 
-// fork places the second half of a back-to-back call: from the caller's address to every contact of the callee at once, each
-// through the Path that it registered with. The first 2xx wins and the others are cancelled; what one contact refuses ends
-// only that branch, save a 6xx. It returns the answered call, or nil after it has refused the first half, or heard that the
-// caller gave up.
+// fork places the second half of a back-to-back call to every contact of the callee at once, and refuses the first half with
+// what the contacts say when none takes it. It returns the answered call, or nil when there is none.
 func (s *Switch) fork(ctx context.Context, req *sip.Request, tx sip.ServerTransaction, tag string, contacts []Binding) *Call {
-	branches := make([]*Call, 0, len(contacts))
-	events := make(chan branchEvent, 2*len(contacts))
-	for _, b := range contacts {
-		c, err := s.invite(ctx, s.toward(b, req))
+	far, best := s.ring(ctx, req, tx, tag, s.towards(contacts, req), 0)
+	if far == nil && best.Code != 0 {
+		s.refuseInvite(ctx, req, tx, tag, best.Code, best.Reason)
+	}
+	return far
+}
+
+// ring calls several at once, for so long (0: until they have all said something final). The first 2xx wins and the others are
+// cancelled; what one refuses ends only that branch, save a 6xx. It returns the answered call; or the best refusal (408 when
+// the time was over); or neither: the caller has given up.
+func (s *Switch) ring(ctx context.Context, req *sip.Request, tx sip.ServerTransaction, tag string, calls []invitation, patience time.Duration) (*Call, Answer) {
+	branches := make([]*Call, 0, len(calls))
+	events := make(chan branchEvent, 2*len(calls))
+	for _, in := range calls {
+		c, err := s.invite(ctx, in)
 		if err != nil {
-			s.log.Warn("a contact was not called", "contact", b.Contact, "error", err)
+			s.log.Warn("a contact was not called", "contact", in.target.String(), "error", err)
 			continue
 		}
 		branches = append(branches, c)
 		go c.report(ctx, events)
 	}
-	rang, best := false, Answer{Code: 480, Reason: "Temporarily Unavailable"}
+	var over, slow <-chan time.Time
+	if patience > 0 {
+		t := time.NewTimer(patience)
+		defer t.Stop()
+		over = t.C
+	}
+	heard := events
+	best := Answer{Code: 480, Reason: "Temporarily Unavailable"}
+	rang := false
 	for left := len(branches); left > 0; {
 		select {
-		case e := <-events:
+		case e := <-heard:
 			switch {
 			case e.answer == nil: // it rings
-				if !rang {
-					rang = true
-					s.respond(req, tx, tag, 180, "Ringing", nil, s.identity()...)
-					s.presence.rings(req.CallID().Value())
+				if rang {
+					continue
 				}
+				rang = true
+				if wait := s.Faults().SlowRing; wait > 0 {
+					t := time.NewTimer(wait)
+					defer t.Stop()
+					heard, slow = nil, t.C // what the contacts say meanwhile waits too
+					continue
+				}
+				s.ringing(req, tx, tag)
 				continue
 			case e.answer.Answered():
 				s.drop(ctx, branches, e.call)
-				return e.call
+				return e.call, Answer{}
 			case e.answer.Code >= 600:
 				best, left = *e.answer, 0
 				continue
@@ -45,20 +69,41 @@ func (s *Switch) fork(ctx context.Context, req *sip.Request, tx sip.ServerTransa
 				best = *e.answer
 			}
 			left--
+		case <-slow:
+			heard, slow = events, nil
+			s.ringing(req, tx, tag)
+		case <-over:
+			s.drop(ctx, branches, nil)
+			return nil, Answer{Code: 408, Reason: "Request Timeout"}
 		case ack := <-tx.Acks(): // the caller cancelled: the transaction layer has sent 487
 			s.hear(ack)
 			s.drop(ctx, branches, nil)
-			return nil
+			return nil, Answer{}
 		case <-tx.Done():
+			s.missedACK(req, tx)
 			s.drop(ctx, branches, nil)
-			return nil
+			return nil, Answer{}
 		case <-ctx.Done():
-			return nil
+			return nil, Answer{}
 		}
 	}
 	s.drop(ctx, branches, nil)
-	s.refuseInvite(ctx, req, tx, tag, best.Code, best.Reason)
-	return nil
+	return nil, best
+}
+
+// ringing tells the caller that it rings.
+func (s *Switch) ringing(req *sip.Request, tx sip.ServerTransaction, tag string) {
+	s.respond(req, tx, tag, 180, "Ringing", nil, s.identity()...)
+	s.presence.rings(req.CallID().Value())
+}
+
+// towards are the INVITEs to contacts, from the caller's address, each through the Path that it registered with.
+func (s *Switch) towards(contacts []Binding, req *sip.Request) []invitation {
+	calls := make([]invitation, len(contacts))
+	for i, b := range contacts {
+		calls[i] = s.toward(b, req)
+	}
+	return calls
 }
 
 // toward is the INVITE to one contact.
@@ -98,10 +143,14 @@ type branchEvent struct {
 func (c *Call) report(ctx context.Context, events chan<- branchEvent) {
 	select {
 	case <-c.ringing:
-		events <- branchEvent{call: c}
 	case <-c.final:
 	case <-ctx.Done():
 		return
+	}
+	select { // both may be here by now, and the caller hears of both
+	case <-c.ringing:
+		events <- branchEvent{call: c}
+	default:
 	}
 	a, err := c.Answer(ctx)
 	if err != nil {

@@ -24,7 +24,10 @@ type Heard struct {
 	URI    string // Request-URI
 	Route  string // values of Route, if there are any
 	From   string // address it came from
-	At     time.Time
+
+	Caller    string // user@host of the From header
+	Diversion string // value of the header: who had forwarded the call
+	At        time.Time
 }
 
 // Journal is what one peer received, per Call-ID, in order of arrival.
@@ -188,10 +191,14 @@ func (j *Journal) hear(req *sip.Request) {
 	for _, h := range req.GetHeaders("Route") {
 		routes = append(routes, h.Value())
 	}
-	j.add(req.CallID().Value(), Heard{
+	h := Heard{
 		Method: req.Method.String(), CSeq: req.CSeq().SeqNo, URI: req.Recipient.String(), Route: strings.Join(routes, ", "),
-		From: req.Source(), At: time.Now(),
-	})
+		From: req.Source(), At: time.Now(), Caller: req.From().Address.User + "@" + req.From().Address.Host,
+	}
+	if d := req.GetHeader("Diversion"); d != nil {
+		h.Diversion = d.Value()
+	}
+	j.add(req.CallID().Value(), h)
 }
 
 func methods(heard []Heard) []string {

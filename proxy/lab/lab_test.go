@@ -17,7 +17,9 @@ func TestMain(m *testing.M) {
 		play(role)
 		return
 	}
-	goleak.VerifyTestMain(m)
+	// A request that an agent reads in its last moment makes sipgo bind a socket of its own for the answer, after it has been
+	// closed: nobody can close that one (sipgo 1.7.2, TransportLayer.serverRequestConnection). All else must end.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/emiago/sipgo/sip.(*TransportUDP).readUDPConnection"))
 }
 
 // patience is how long a test waits for something that takes milliseconds.

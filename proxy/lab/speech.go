@@ -10,7 +10,8 @@ import (
 // What the ends of a call say. Both payloads are 20 ms.
 const (
 	packetUnits  = 160 // of the RTP clock, 8,000 a second
-	typePCMU     = 0   // RFC 3551 table 4
+	typePCMU     = 0
+	typePCMA     = 8   // RFC 3551 table 4
 	typeEvent    = 101 // telephone-event, as the lab's SDP maps it
 	eventTone    = 5   // packets in which a key goes down and is held: 100 ms
 	eventEnds    = 3   // packets that say that it is up (RFC 4733 section 2.5.1.4)

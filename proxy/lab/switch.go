@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
@@ -47,6 +48,9 @@ type SwitchOptions struct {
 	NoPath       bool          // Path is not understood: neither kept nor repeated
 	ToSource     bool          // a contact without Path is called at the address that its REGISTER came from
 	ServiceRoute string        // Service-Route of a 2xx; empty: none
+
+	Plan   map[string]Treatment // by user part, lower case: what is done with its calls besides ringing its phones
+	Faults Faults
 }
 
 // Switch is one platform: a registrar and a back-to-back call server in one.
@@ -66,6 +70,9 @@ type Switch struct {
 	challengeCalls, listLast, noPath, toSource bool
 	minExpires, maxExpires                     time.Duration
 	serviceRoute                               string
+
+	plan   map[string]Treatment
+	faults atomic.Pointer[Faults]
 
 	mu    sync.Mutex // guards calls
 	calls map[string]*leg
@@ -98,7 +105,9 @@ func NewSwitch(o SwitchOptions) (*Switch, error) {
 		presence: &presence{calls: make(map[string]*watchedCall)}, notifier: &notifier{subs: make(map[string]*subscription)},
 		challengeCalls: o.ChallengeCalls, listLast: o.ListLast, noPath: o.NoPath, toSource: o.ToSource,
 		minExpires: o.MinExpires, maxExpires: o.MaxExpires, serviceRoute: o.ServiceRoute,
+		plan: o.Plan,
 	}
+	s.faults.Store(&o.Faults)
 	var err error
 	if s.agent, err = newAgent(agentOptions{ip: o.IP, name: o.Server, log: o.Log, waits: true}); err != nil {
 		return nil, err

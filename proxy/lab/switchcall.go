@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/emiago/sipgo/sip"
 )
@@ -13,16 +14,25 @@ import (
 // refuseInvite sends a final refusal and hears its ACK.
 func (s *Switch) refuseInvite(ctx context.Context, req *sip.Request, tx sip.ServerTransaction, tag string, code int, reason string) {
 	s.respond(req, tx, tag, code, reason, nil, s.identity()...)
-	s.hearACK(ctx, tx)
+	s.hearACK(ctx, req, tx)
 }
 
 // hearACK notes the ACK of a refusal, which the transaction layer absorbs.
-func (s *Switch) hearACK(ctx context.Context, tx sip.ServerTransaction) {
+func (s *Switch) hearACK(ctx context.Context, req *sip.Request, tx sip.ServerTransaction) {
 	select {
 	case ack := <-tx.Acks():
 		s.hear(ack)
 	case <-tx.Done():
+		s.missedACK(req, tx)
 	case <-ctx.Done():
+	}
+}
+
+// missedACK notes an ACK that sipgo did not hand over: over TCP it ends the transaction at once, and then hands nothing to
+// who is not waiting already. A transaction that did not time out has had its ACK.
+func (s *Switch) missedACK(req *sip.Request, tx sip.ServerTransaction) {
+	if errors.Is(tx.Err(), sip.ErrTransactionTerminated) {
+		s.Received.add(req.CallID().Value(), Heard{Method: "ACK", CSeq: req.CSeq().SeqNo, URI: req.Recipient.String(), From: req.Source(), At: time.Now()})
 	}
 }
 
@@ -35,22 +45,27 @@ func (s *Switch) onInvite(ctx context.Context, req *sip.Request, tx sip.ServerTr
 	tx.OnCancel(func(cancel *sip.Request) { s.hear(cancel) })
 	caller, callee := keyOf(req.From().Address), keyOf(req.Recipient)
 	if _, known := s.guard.account(caller); known && s.challengeCalls && s.admit(req, tx, caller) == "" {
-		s.hearACK(ctx, tx)
+		s.hearACK(ctx, req, tx)
 		return
 	}
 	tag := sip.GenerateTagN(12)
 	user := strings.ToLower(req.Recipient.User)
 	if user == UserBusy {
-		s.refuseInvite(ctx, req, tx, tag, 486, "Busy Here")
+		code, reason := s.Faults().busy()
+		s.refuseInvite(ctx, req, tx, tag, code, reason)
 		return
 	}
 	id := req.CallID().Value()
 	s.presence.begin(id, caller, callee)
+	if t, treated := s.plan[user]; treated {
+		s.treat(ctx, req, tx, tag, t)
+		return
+	}
 	if user != UserAnswer && user != UserHangup && user != UserRing {
 		contacts := s.reg.find(callee, s.guard.now())
 		if _, known := s.guard.account(callee); known || len(contacts) > 0 {
 			if far := s.fork(ctx, req, tx, tag, contacts); far != nil {
-				s.answer(ctx, req, tx, tag, far)
+				s.answer(ctx, req, tx, tag, far, nil)
 			} else {
 				s.presence.over(id)
 			}
@@ -60,23 +75,23 @@ func (s *Switch) onInvite(ctx context.Context, req *sip.Request, tx sip.ServerTr
 	s.respond(req, tx, tag, 180, "Ringing", nil, s.identity()...)
 	s.presence.rings(id)
 	if user == UserRing {
-		s.hearACK(ctx, tx) // the transaction layer answers the CANCEL with 487
+		s.hearACK(ctx, req, tx) // the transaction layer answers the CANCEL with 487
 		s.presence.over(id)
 		return
 	}
-	s.answer(ctx, req, tx, tag, nil)
+	s.answer(ctx, req, tx, tag, nil, nil)
 }
 
-// answer accepts the call and keeps it until a BYE.
-func (s *Switch) answer(ctx context.Context, req *sip.Request, tx sip.ServerTransaction, tag string, far *Call) {
+// answer accepts the call and keeps it until a BYE. What it answers to the caller's description, early may have said already.
+func (s *Switch) answer(ctx context.Context, req *sip.Request, tx sip.ServerTransaction, tag string, far *Call, early []byte) {
 	id := req.CallID().Value()
 	l := &leg{dialog: calleeDialog(req, tag, s.contact(req.Recipient.User, req.Transport())), far: far}
-	v, err := s.speak(id, false)
-	if err != nil {
-		s.log.Warn("a call was not answered", "call", id, "error", err)
+	sdp, ok := early, true
+	if sdp == nil {
+		sdp, ok = s.answerTo(req)
 	}
 	s.mu.Lock()
-	full := err != nil || len(s.calls) >= switchCalls
+	full := !ok || len(s.calls) >= switchCalls
 	if !full {
 		s.calls[id] = l
 	}
@@ -102,8 +117,8 @@ func (s *Switch) answer(ctx context.Context, req *sip.Request, tx sip.ServerTran
 			}
 		}()
 	}
-	acked := s.accept(req, tx, tag, s.Received, v.describe(s.server, v.follow(req.Body())), s.identity())
-	if !acked || strings.ToLower(req.Recipient.User) == UserHangup {
+	acked := s.accept(req, tx, tag, s.Received, sdp, s.identity())
+	if !acked || strings.ToLower(req.Recipient.User) == UserHangup || s.Faults().StrayBye {
 		s.hangupLogged(ctx, id) // no ACK: RFC 3261 section 13.3.1.4 ends the call with BYE
 	}
 }
