@@ -34,8 +34,13 @@ type server struct {
 // newServer starts one. addr may have port 0.
 func newServer(t *testing.T, addr, state string) *server {
 	t.Helper()
+	return newServerWith(t, addr, state, media.PortRange{Lo: 40000, Hi: 49999})
+}
+
+func newServerWith(t *testing.T, addr, state string, ports media.PortRange) *server {
+	t.Helper()
 	n, err := node.New(node.Config{
-		Media:  media.Options{Outside: neighbour("2"), Inside: neighbour("3"), Ports: media.PortRange{Lo: 40000, Hi: 49999}, State: state},
+		Media:  media.Options{Outside: neighbour("2"), Inside: neighbour("3"), Ports: ports, State: state},
 		Server: ng.ServerConfig{Listen: netip.MustParseAddrPort(addr)},
 	})
 	if err != nil {

@@ -204,11 +204,16 @@ func (s *shard) replyTo(now int64, r *request, x remote.Reply, out *transport.Ou
 	}
 	m.Stamped(r.src, r.who.forceRport())
 	s.inquired(now, r, x)
-	if r.cancelled {
+	switch {
+	case r.cancelled:
 		s.answer(now, r, 487, out)
-		return
+	case x.Verdict.Outcome == relay.Refused:
+		s.edge.drop(causeRefusedSDP)
+		r.warning = x.Verdict.Warning(s.edge.topo.Load().listeners[r.listener].host)
+		s.answer(now, r, 488, out)
+	default:
+		s.launch(now, r, m, out)
 	}
-	s.launch(now, r, m, out)
 }
 
 // inquired notes what became of the description of a request.

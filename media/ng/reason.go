@@ -25,3 +25,7 @@ const (
 
 // ErrLoadLimit: the server takes no more calls; others may. It travels as a result of its own to clients that know it.
 const ErrLoadLimit Reason = "load limit"
+
+// RefusedPrefix begins the reason of a description that our relay refuses for what it says of the relay itself: the rest is
+// the word of relay.Verdict.Reason.
+const RefusedPrefix = "Refused: "

@@ -93,7 +93,7 @@ func (n *Node) describe(p *pass, q *ng.Request, from media.Leg, stage relay.Stag
 	case v.Fault != sdp.FaultNone:
 		return ng.Response{}, v, ng.ErrSDP
 	case v.Outcome == relay.Refused:
-		return ng.Response{}, v, ng.Reason("Refused: " + v.Reason)
+		return ng.Response{}, v, ng.Reason(ng.RefusedPrefix + v.Reason)
 	case v.Outcome == relay.NoPorts && q.LoadLimit && stage == relay.Offer:
 		return ng.Response{}, v, ng.ErrLoadLimit
 	case v.Outcome == relay.NoPorts:

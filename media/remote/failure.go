@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"strings"
 
 	"github.com/hotcut/hotcut/media/ng"
 	"github.com/hotcut/hotcut/media/relay"
@@ -43,6 +44,16 @@ func Failures() iter.Seq[Failure] {
 }
 
 var errReply = errors.New("remote: the reply is no description of so many lines")
+
+// refusedBy is why a server of ours takes nobody's word for a description: it names the relay wrongly. Other servers have no
+// such word.
+func refusedBy(err error) (why string, ok bool) {
+	var r ng.Reason
+	if !errors.As(err, &r) {
+		return "", false
+	}
+	return strings.CutPrefix(string(r), ng.RefusedPrefix)
+}
 
 func failureOf(err error) Failure {
 	switch {

@@ -92,6 +92,14 @@ func (r *Relay) Ask(q *Question, done func(Reply)) bool {
 		defer cancel()
 		became, err := g.take(ctx, q)
 		late.Stop()
+		if what, refused := refusedBy(err); refused {
+			v := relay.Verdict{Outcome: relay.Refused, Reason: what}
+			if q.d.PassRefused {
+				v.Outcome = relay.Passed
+			}
+			reply(Reply{Verdict: v}, FailureNone)
+			return
+		}
 		why := failureOf(err)
 		x := Reply{Verdict: why.verdict()}
 		if err == nil {
