@@ -37,7 +37,7 @@ func (g *dialog) offer(ctx context.Context, v *voice, lines int) error {
 	if err != nil {
 		return err
 	}
-	g.server, g.began = server, time.Now()
+	g.server, g.began, g.first = server, time.Now(), v.d.From.String()
 	return v.becomes(r, lines)
 }
 
@@ -188,7 +188,15 @@ func (g *dialog) end(ctx context.Context) (relay.Quality, bool) {
 	}
 	q := g.request(ng.Delete)
 	q.DeleteNow = true
+	bare := q
+	// Without a tag rtpengine deletes the whole call, and gives no figures.
+	if q.ViaBranch, q.FromTag = "", g.first; g.first == "" {
+		q.FromTag, q.ToTag = media.Outside.String(), media.Inside.String()
+	}
 	r, err := g.relay.client.Do(ctx, g.server, q)
+	if err == nil && r.Report == nil {
+		r, err = g.relay.client.Do(ctx, g.server, bare)
+	}
 	g.server, g.now = netip.AddrPort{}, [2]*voice{}
 	g.propose(media.Outside, nil)
 	g.propose(media.Inside, nil)

@@ -26,6 +26,7 @@ type dialog struct {
 
 	// Of the jobs alone.
 	server netip.AddrPort // not valid: no server has it
+	first  string         // tag of the party whose offer placed it there; empty: it was found
 	began  time.Time
 	now    [2]*voice // in force, by party
 	offers [2]*offer // not yet answered for good

@@ -61,6 +61,7 @@ type site struct {
 	own                []string // addresses of the edges' own listeners, by edge; none: they have none
 	secrets            string   // the text of the secrets file; empty: none
 	relays             bool     // the edges relay media, each at addresses of its own
+	media              string   // the edges' media section, in one line; empty: none
 }
 
 // newRig has two edges and one target on each platform.
@@ -182,7 +183,7 @@ func (r *rig) newEdge(i int, w site) *edge {
 	e := &edge{r: r, name: name, socket: filepath.Join(r.dir, name+".sock"), outside: freeAddr(r.t), inside: freeAddr(r.t),
 		state: filepath.Join(r.dir, name)}
 	conf := map[string]any{"Name": name, "Store": r.redis.URL(), "State": e.state, "Keys": filepath.Join(r.dir, "keys"),
-		"Outside": e.outside, "Inside": e.inside, "Socket": e.socket, "Probe": w.probe}
+		"Outside": e.outside, "Inside": e.inside, "Socket": e.socket, "Probe": w.probe, "Media": w.media}
 	conf["Legacy"], conf["LegacySources"] = listed("l", w.legacy, w.legacyHow)
 	conf["Core"], conf["CoreSources"] = listed("c", w.core, w.coreHow)
 	if len(w.own) > 0 {
