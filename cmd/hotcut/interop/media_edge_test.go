@@ -61,8 +61,8 @@ func startRTPEngine(t *testing.T) (ng string, kill func()) {
 	return ng, kill
 }
 
-// talkers makes calls through an edge that say something and hear it come back.
-func talkers(t *testing.T, dir, name string, e *edge, calls, talk int) *sipp {
+// echoed makes calls through an edge that say something and hear it come back.
+func echoed(t *testing.T, dir, name string, e *edge, calls, talk int) *sipp {
 	return startSipp(t, dir, name, "uactalk.xml", e.outside, "-key", "domain", "acme.example", "-s", "bob", "-mi", home,
 		"-m", fmt.Sprint(calls), "-r", "5", "-d", fmt.Sprint(talk*1000))
 }
@@ -111,7 +111,7 @@ func TestEdgeDrivesMediaServers(t *testing.T) {
 		return rec.Media.Outside.Packets
 	}
 
-	if code := talkers(t, dir, "first", e, calls, talk).wait(t, time.Minute); code != 0 {
+	if code := echoed(t, dir, "first", e, calls, talk).wait(t, time.Minute); code != 0 {
 		t.Fatalf("the calls: exit code %d", code)
 	}
 	for _, rec := range e.sounded(t, calls, known) {
@@ -123,11 +123,11 @@ func TestEdgeDrivesMediaServers(t *testing.T) {
 	}
 	await(t, 5*time.Second, "the calls to be gone", func() bool { return m.value("hotcut_media_sessions") == 0 })
 
-	living := talkers(t, dir, "living", e, calls, 6)
+	living := echoed(t, dir, "living", e, calls, 6)
 	await(t, 10*time.Second, "calls to live", func() bool { return m.value("hotcut_media_sessions_total") > by })
 	pause(t, 2*time.Second) // all of them talk
 	kill()
-	after := talkers(t, dir, "after", e, calls, talk)
+	after := echoed(t, dir, "after", e, calls, talk)
 	for name, s := range map[string]*sipp{"under way": living, "after": after} {
 		if code := s.wait(t, time.Minute); code != 0 {
 			t.Errorf("calls %s: exit code %d", name, code)
