@@ -77,17 +77,17 @@ func extensionDigits(a record.Address) int {
 	return n
 }
 
-// howLong is a class of a distance in time.
+// howLong is a class of a distance in time. A ring is 4 to 6 seconds: no limit is among them.
 func howLong(d time.Duration) string {
 	switch d = d.Abs(); {
-	case d <= 5*time.Second:
-		return "1-5 s"
-	case d <= 15*time.Second:
-		return "5-15 s"
-	case d <= 60*time.Second:
-		return "15-60 s"
+	case d <= 3*time.Second:
+		return "1-3 s"
+	case d <= 8*time.Second:
+		return "3-8 s"
+	case d <= 20*time.Second:
+		return "8-20 s"
 	}
-	return "over 60 s"
+	return "over 20 s"
 }
 
 // howMany is a class of a count.

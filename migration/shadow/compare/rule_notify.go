@@ -18,13 +18,17 @@ type notifyKey struct {
 	entity record.Address
 }
 
-func notified(c *record.Call) map[notifyKey][]string {
-	all := make(map[notifyKey][]string, len(c.Notify))
+// notified are the states of each entity, and the entities in the order in which they are told of.
+func notified(c *record.Call) (all map[notifyKey][]string, keys []notifyKey) {
+	all = make(map[notifyKey][]string, len(c.Notify))
 	for _, n := range c.Notify {
 		k := notifyKey{n.Event, n.Entity}
+		if _, known := all[k]; !known {
+			keys = append(keys, k)
+		}
 		all[k] = append(all[k], n.State...)
 	}
-	return all
+	return all, keys
 }
 
 func lamps(event string) string {
@@ -39,39 +43,40 @@ func lamps(event string) string {
 
 // notifyState compares where each entity ended up, and then the way there.
 func notifyState(live, shadow *record.Call) []Difference {
-	theirs := notified(shadow)
+	ours, keys := notified(live)
+	theirs, _ := notified(shadow)
 	var ds []Difference
-	for _, n := range live.Notify {
-		k := notifyKey{n.Event, n.Entity}
-		l, s := n.State, theirs[k]
+	for _, k := range keys {
+		l, s := ours[k], theirs[k]
 		if len(l) == 0 || len(s) == 0 || slices.Equal(l, s) {
 			continue
 		}
 		if from, to := l[len(l)-1], s[len(s)-1]; from != to {
-			ds = append(ds, Difference{From: from, To: to, Words: lamps(n.Event) + ": another state is shown"})
+			ds = append(ds, Difference{From: from, To: to, Words: lamps(k.event) + ": another state is shown"})
 			continue
 		}
 		// States that pass quickly may be left out of either (RFC 6665 section 4.2.2 lets a notifier hold back).
 		lost, added := apart(l, s)
 		ds = append(ds, Difference{
 			Kind: Order, From: some(lost), To: some(added), Severity: Minor,
-			Words: lamps(n.Event) + ": the same state by another way", Detail: fmt.Sprintf("%s, core %s", some(l), some(s)),
+			Words: lamps(k.event) + ": the same state by another way", Detail: fmt.Sprintf("%s, core %s", some(l), some(s)),
 		})
 	}
 	return ds
 }
 
 func notifyEntity(live, shadow *record.Call) []Difference {
-	ours, theirs := notified(live), notified(shadow)
+	ours, before := notified(live)
+	theirs, after := notified(shadow)
 	var ds []Difference
-	for _, n := range live.Notify {
-		if _, ok := theirs[notifyKey{n.Event, n.Entity}]; !ok {
-			ds = append(ds, Difference{Kind: Lost, From: n.Event, Words: lamps(n.Event) + ": nothing is shown", Detail: string(n.Entity)})
+	for _, k := range before {
+		if _, ok := theirs[k]; !ok {
+			ds = append(ds, Difference{Kind: Lost, From: k.event, Words: lamps(k.event) + ": nothing is shown", Detail: string(k.entity)})
 		}
 	}
-	for _, n := range shadow.Notify {
-		if _, ok := ours[notifyKey{n.Event, n.Entity}]; !ok {
-			ds = append(ds, Difference{Kind: Added, To: n.Event, Words: lamps(n.Event) + ": something is shown that is not on legacy", Detail: string(n.Entity)})
+	for _, k := range after {
+		if _, ok := ours[k]; !ok {
+			ds = append(ds, Difference{Kind: Added, To: k.event, Words: lamps(k.event) + ": something is shown that is not on legacy", Detail: string(k.entity)})
 		}
 	}
 	return ds

@@ -182,16 +182,19 @@ func codec(l, s *record.Media) []Difference {
 	if len(lost) == 0 && len(added) == 0 {
 		return nil
 	}
-	d := Difference{From: some(lost), To: some(added), Words: "calls can use other codecs than on legacy"}
+	d := Difference{Kind: Differs, From: some(lost), To: some(added), Words: "calls can use other codecs than on legacy"}
 	switch {
-	case len(lost) == len(l.Codecs) && len(l.Codecs) > 0 && len(s.Codecs) > 0 && !slices.ContainsFunc(s.Codecs, func(c string) bool { return slices.Contains(l.Codecs, c) }):
-		d.Severity, d.Words = Critical, "no audio: no codec in common with what legacy agrees on"
-	case slices.ContainsFunc(lost, wideband) && !slices.ContainsFunc(s.Codecs, wideband):
-		d.Kind, d.Words = Lost, "HD voice is lost"
 	case len(added) == 0:
 		d.Kind, d.Words = Lost, "codecs are missing that legacy agrees on"
 	case len(lost) == 0:
 		d.Kind, d.Words = Added, "codecs are agreed on that legacy does not"
+	}
+	common := slices.ContainsFunc(s.Codecs, func(c string) bool { return slices.Contains(l.Codecs, c) })
+	switch {
+	case !common && len(l.Codecs) > 0 && len(s.Codecs) > 0:
+		d.Severity, d.Words = Critical, "no audio: no codec in common with what legacy agrees on"
+	case slices.ContainsFunc(lost, wideband) && !slices.ContainsFunc(s.Codecs, wideband):
+		d.Words = "HD voice is lost"
 	}
 	return []Difference{d}
 }
@@ -259,6 +262,7 @@ func earlySDP(live, shadow *record.Call) []Difference {
 		for _, d := range a.find(sdpPair{l, s}) {
 			d.Severity = min(a.severity, Major)
 			d.Field = "early.sdp." + a.name
+			d.Words = "before an answer: " + d.Words
 			return []Difference{d} // one is enough: early media is heard or it is not
 		}
 	}

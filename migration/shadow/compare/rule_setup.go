@@ -152,6 +152,8 @@ func alerts(live, shadow []record.Alert) []Difference {
 		d.Kind, d.Words = Added, "phones answer by themselves where they ring on legacy"
 	case len(added) == 0:
 		d.Kind, d.Words = Lost, "phones no longer ring with a melody of their own"
+	case len(lost) == 0:
+		d.Kind, d.Words = Added, "phones ring with a melody of their own that legacy does not ask for"
 	}
 	return []Difference{d}
 }

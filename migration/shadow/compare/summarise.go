@@ -265,9 +265,9 @@ func (s *Summary) next(open map[Severity][]ClusterView) []string {
 		for _, v := range open[severity][:min(len(open[severity]), most)] {
 			switch v.State {
 			case StateNew, StateReopened:
-				add("look at %s (%s, %d calls) and triage it: %s", v.ID, severity, v.Count, v.Words)
+				add("look at %s (%s, %s) and triage it: %s", v.ID, severity, plural(int(v.Count), "call", "calls"), v.Words)
 			case StateBug:
-				add("have %s fixed (%s, %d calls): %s", v.ID, severity, v.Count, v.Words)
+				add("have %s fixed (%s, %s): %s", v.ID, severity, plural(int(v.Count), "call", "calls"), v.Words)
 			case StateFixed:
 				add("wait for evidence that %s is gone: %s", v.ID, v.Why)
 			}
