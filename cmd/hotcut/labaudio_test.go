@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/hotcut/hotcut/policy"
+	"github.com/hotcut/hotcut/proxy/lab"
 )
 
 // labHold is a call with all that the story does to its audio.
@@ -75,7 +76,12 @@ func TestLabNoticesSilence(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.limit = time.Second // that nothing comes has no event
+	ctx, cancel := s.patience()
+	defer cancel()
+	if err := s.side(policy.Legacy).Voice(c.ID).Await(ctx, "audio", func(h lab.Audio) bool { return h.Packets > 50 }); err != nil {
+		t.Fatal(err)
+	}
+	s.limit = 2 * time.Second // that nothing comes has no event
 	if _, ok := s.talks(c, labAudible); ok {
 		t.Error("a phone that hears nothing was content")
 	}
