@@ -81,22 +81,20 @@ func (m *machine) callCanary(dk *dark, t *tenant, aor string) {
 	offer := &sdp{sections: []section{{kind: "audio", port: 9, proto: "RTP/AVP", formats: []string{"8"}, attrs: []string{"rtpmap:8 PCMA/8000"}}}}
 	branch := m.id.branch()
 	raw := d.build("INVITE", 1, branch, "P-Asserted-Identity: <"+aor+">\r\n"+allowLine, "application/sdp", d.describe(offer))
-	ringing := false
+	ringing, acks := false, map[string][]byte{} // by the branch's tag
 	c, ok := m.request(dk, "INVITE", branch, raw, func(r *wire.Message) {
 		switch {
 		case r == nil || r.Status >= 300:
 			m.canaryEnds(dk, d)
 		case r.Status < 200:
-			if ringing = true; k.ended && k.call == d {
+			if !ringing && k.ended && k.call == d {
 				m.cancel(k.inv)
 			}
-		case d.acks[r.CSeq] != nil:
-			m.send(dk, dk.Addr, d.acks[r.CSeq])
-		default:
-			d.learn(r)
-			d.confirmed = true
-			d.ack(r.CSeq, "", nil)
-			d.bye()
+			ringing = true
+		case acks[tagOf(r, r.To)] != nil:
+			m.send(dk, dk.Addr, acks[tagOf(r, r.To)])
+		case len(acks) < maxStrays:
+			acks[tagOf(r, r.To)] = d.hangUpBranch(r)
 			m.canaryEnds(dk, d)
 		}
 	})
@@ -107,7 +105,7 @@ func (m *machine) callCanary(dk *dark, t *tenant, aor string) {
 	k.inv = c
 	m.after(&k.alarm, canaryWaits, func() {
 		m.canaryEnds(dk, d)
-		if ringing {
+		if ringing && len(acks) == 0 {
 			m.cancel(c)
 		}
 	})
@@ -121,9 +119,7 @@ func (m *machine) canaryEnds(dk *dark, d *dialog) {
 	}
 	k.ended = true
 	m.stop(&k.alarm)
-	if !d.confirmed {
-		d.close()
-	}
+	d.close()
 	if k.heard {
 		return
 	}

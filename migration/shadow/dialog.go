@@ -235,6 +235,15 @@ func (d *dialog) bye() {
 	d.tell(false)
 }
 
+// hangUpBranch acknowledges and ends the dialog that a 2xx of another branch to the same INVITE made, and returns the ACK.
+func (d *dialog) hangUpBranch(r *wire.Message) []byte {
+	b := &dialog{m: d.m, t: d.t, dark: d.dark, tape: d.tape, mark: d.mark, contact: d.contact, callID: d.callID, local: d.local, remote: d.remote, ourTag: d.ourTag, seq: d.seq}
+	b.learn(r)
+	b.ack(r.CSeq, "", nil)
+	b.bye()
+	return b.acks[r.CSeq]
+}
+
 func (d *dialog) tell(theirs bool) {
 	if f := d.ended; f != nil {
 		d.ended = nil

@@ -234,15 +234,10 @@ func (a *agent) stray(tag string, r *wire.Message) {
 		return
 	}
 	a.tape.add(a.m.now, true, r.Raw)
-	d := &dialog{m: a.m, t: a.d.t, dark: a.d.dark, tape: &a.tape, mark: a.d.mark, contact: a.d.contact, callID: a.d.callID,
-		local: a.d.local, remote: a.d.remote, ourTag: a.d.ourTag, seq: a.d.seq}
-	d.learn(r)
-	d.ack(r.CSeq, "", nil)
 	if a.strays == nil {
 		a.strays = map[string][]byte{}
 	}
-	a.strays[tag] = d.acks[r.CSeq]
-	d.bye()
+	a.strays[tag] = a.d.hangUpBranch(r)
 }
 
 const maxStrays = 16 // branches of one call that answered besides the first

@@ -144,6 +144,7 @@ func TestRandomCallsLeaveNothingBehind(t *testing.T) {
 		calls = 300
 	}
 	w := newWorld(t)
+	w.canaries(true)
 	rnd := w.rnd
 	some := func(most time.Duration) time.Duration { return time.Duration(rnd.Int64N(int64(most))) }
 	w.delay = func() time.Duration { return time.Millisecond + some(60*time.Millisecond) }

@@ -21,7 +21,6 @@ import (
 // answering is a dark core on a real socket that answers every call by itself, and sends the canary's to the sink.
 type answering struct {
 	conn *net.UDPConn
-	sink func() netip.AddrPort
 
 	mu    sync.Mutex
 	seen  map[string]int // requests by method

@@ -96,9 +96,19 @@ func newWorld(t testing.TB, change ...func(*Options)) *world {
 	}
 	w.m = newMachine(&o, []netip.AddrPort{sinkAddr})
 	w.core = &core{w: w, dialogs: map[string]string{}, legs: map[string]*coreLeg{}, requests: map[string]int{}}
+	w.canaries(false)
 	w.m.start(w.now)
 	w.flush()
 	return w
+}
+
+// canaries says whether the canary calls.
+func (w *world) canaries(on bool) {
+	for _, d := range w.m.darks {
+		if d.canary.next = math.MaxInt64; on {
+			d.canary.next = w.now
+		}
+	}
 }
 
 func (w *world) at(d time.Duration, f func()) {
@@ -156,9 +166,7 @@ func (w *world) toMirror(raw []byte) {
 // rest lets everything time out, and checks that nothing is left.
 func (w *world) rest() {
 	w.t.Helper()
-	for _, d := range w.m.darks {
-		d.canary.next = math.MaxInt64
-	}
+	w.canaries(false)
 	w.run(4 * time.Minute)
 	left := func(what string, n int) {
 		if n != 0 {
@@ -294,6 +302,7 @@ type plan struct {
 	deaf                bool          // CANCEL is not answered
 	crossing            bool          // CANCEL is answered, and the INVITE with a 200 at once
 	reliable            bool          // the 180 wants a PRACK
+	extra               string        // header lines of its 200
 }
 
 type coreLeg struct {
@@ -345,8 +354,12 @@ func (c *core) take(raw []byte) {
 			return // repeated: what was said is said again by nobody, since nothing is lost without the test's will
 		}
 		c.invited(raw, &r, callID)
+	case leg == nil && tagOf(&r, r.To) == "":
+		c.reply(raw, 200, "short", darkContact, "")
 	case leg == nil:
-		if method != "ACK" {
+		if method == "SUBSCRIBE" {
+			c.reply(raw, 200, "", "", "")
+		} else if method != "ACK" {
 			c.reply(raw, 481, "none", "", "")
 		}
 	default:
@@ -441,7 +454,7 @@ func (l *coreLeg) repeat(tag string, every time.Duration, until int64) {
 		delete(l.c.dialogs, k) // RFC 3261 section 13.3.1.4: it is over
 		return
 	}
-	l.c.reply(l.invite, 200, tag, darkContact, darkSDP)
+	l.c.reply(l.invite, 200, tag, darkContact+l.plan.extra, darkSDP)
 	l.c.w.at(every, func() { l.repeat(tag, min(2*every, 4*time.Second), until) })
 }
 
@@ -498,7 +511,7 @@ func (l *coreLeg) asked(raw []byte, r *wire.Message, method string) {
 			l.near.hangup(l.near.tag)
 		}
 	case "INVITE", "UPDATE":
-		c.reply(raw, 200, tag, darkContact, darkSDP)
+		c.reply(raw, 200, tag, darkContact+l.plan.extra, darkSDP)
 	default:
 		c.reply(raw, 200, tag, "", "")
 	}
@@ -580,6 +593,11 @@ func (c *core) answered(r *wire.Message) {
 		c.w.toMirror(inv.AppendHop(nil, "ACK", r.Headers[r.Find(wire.HTo)].Value.Of(r.Raw), nil))
 		if l.final == 0 {
 			l.final = r.Status
+			for _, other := range l.near.fars {
+				if other.final == 0 {
+					return
+				}
+			}
 			l.near.finish(r.Status)
 		}
 	}

@@ -104,10 +104,16 @@ func (m *machine) dismiss(t *tenant) {
 	for c := range t.calls {
 		m.abandon(c)
 	}
-	for _, l := range t.unpaired {
-		m.forgetLive(l)
+	for _, l := range m.lives {
+		if l.t == t {
+			m.forgetLive(l)
+		}
 	}
-	t.unpaired = nil
+	for tw := range m.twins {
+		if tw.t == t {
+			tw.leave()
+		}
+	}
 	m.unregister(t)
 	delete(m.tenants, t.id)
 }
