@@ -83,7 +83,7 @@ func (m *machine) look(t *tenant) {
 		live[b.token] = true
 		b.want = true
 		b.id = x.ID
-		if m.recorded == nil && (!b.has || b.due <= m.now) {
+		if m.recorded == nil && b.due <= m.now {
 			m.enqueue(b)
 		}
 	}

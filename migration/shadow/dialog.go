@@ -255,6 +255,10 @@ func (d *dialog) tell(theirs bool) {
 // explains it is seen when the exchange is over.
 func (d *dialog) request(s *server, r *wire.Message) {
 	method := s.method
+	if d.confirmed && tagOf(r, r.From) != d.tag { // of another branch, which was hung up
+		d.m.reply(s, r, 481, "Call/Transaction Does Not Exist", "", "", nil)
+		return
+	}
 	d.tape.add(d.m.now, !d.called, r.Raw)
 	if d.theirSeq != 0 && r.CSeq < d.theirSeq {
 		d.reply(s, r, 500, "Server Internal Error", "", "", nil)

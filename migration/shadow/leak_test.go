@@ -39,9 +39,15 @@ func TestNothingSentLeadsToAnybody(t *testing.T) {
 	w := newWorld(t)
 	w.phones = []tap.Binding{{ID: "route-binding-7", AoR: "sip:1002@acme.example", To: "sip:1002@phone.isp.example:5070", User: "1002", Instance: "urn:uuid:203-0-113-77", Here: true}}
 	w.core.plan = func(r *wire.Message) plan {
-		return plan{trying: time.Millisecond, far: []string{w.sinkURI("1002"), w.sinkURI("+13035550111")}}
+		for token := range w.m.tokens {
+			return plan{trying: time.Millisecond, far: []string{w.sinkURI(token), w.sinkURI("+13035550111")}}
+		}
+		return plan{}
 	}
-	w.run(2 * time.Second) // the phone is registered
+	w.run(lookEvery + time.Second) // the phone is registered
+	if len(w.m.tokens) != 1 || w.core.requests["REGISTER"] == 0 {
+		t.Fatal("the phone is not registered")
+	}
 	k := w.talk("rich", "1001", "1002")
 	k.sdp = richSDP
 	k.invite(richHeaders)
