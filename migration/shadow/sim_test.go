@@ -524,10 +524,10 @@ func (c *core) call(near *coreLeg, uri string) *coreLeg {
 	c.legs[l.callID] = l
 	var r wire.Message
 	r.Scan(near.invite, nil)
-	from := string(r.From.URI.Of(r.Raw))
+	from := string(r.From.Name.Of(r.Raw)) + " <" + string(r.From.URI.Of(r.Raw))
 	to := string(r.To.URI.Of(r.Raw))
-	l.invite = []byte("INVITE " + uri + " SIP/2.0\r\nVia: SIP/2.0/UDP 198.51.100.9;rport;branch=" + l.branch + "\r\nMax-Forwards: 70\r\nFrom: <" + from + ">;tag=" + l.tag + "\r\nTo: <" + to + ">\r\nCall-ID: " + l.callID +
-		"\r\nCSeq: 1 INVITE\r\nContact: <sip:core@198.51.100.9:5060>\r\nSupported: 100rel\r\nContent-Type: application/sdp\r\nContent-Length: " + strconv.Itoa(len(darkSDP)) + "\r\n\r\n" + darkSDP)
+	l.invite = []byte("INVITE " + uri + " SIP/2.0\r\nVia: SIP/2.0/UDP 198.51.100.9;rport;branch=" + l.branch + "\r\nMax-Forwards: 70\r\nFrom: " + from + ">;tag=" + l.tag + "\r\nTo: <" + to + ">\r\nCall-ID: " + l.callID +
+		"\r\nCSeq: 1 INVITE\r\nContact: <sip:core@198.51.100.9:5060>\r\nSupported: 100rel, timer\r\nContent-Type: application/sdp\r\nContent-Length: " + strconv.Itoa(len(darkSDP)) + "\r\n\r\n" + darkSDP)
 	c.w.toMirror(l.invite)
 	return l
 }

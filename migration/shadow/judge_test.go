@@ -1,0 +1,68 @@
+package shadow
+
+import (
+	"testing"
+	"time"
+
+	"github.com/hotcut/hotcut/migration/shadow/compare"
+	"github.com/hotcut/hotcut/migration/shadow/record"
+	"github.com/hotcut/hotcut/proxy/tap"
+	"github.com/hotcut/hotcut/proxy/wire"
+)
+
+// A dark core that does what legacy did is found to do so, by the real rules; one that does not is not.
+func TestTheVerdictOfARightAndAWrongDarkCore(t *testing.T) {
+	for name, c := range map[string]struct {
+		plan  func(w *world) plan
+		wrong bool
+	}{
+		"right": {plan: func(w *world) plan {
+			for token := range w.m.tokens {
+				return plan{trying: ms, far: []string{w.sinkURI(token)}}
+			}
+			return plan{}
+		}},
+		"busy":   {wrong: true, plan: func(*world) plan { return plan{trying: ms, final: 50 * ms, code: 486} }},
+		"astray": {wrong: true, plan: func(w *world) plan { return plan{trying: ms, far: []string{w.sinkURI("+13035550177")}} }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var verdicts []*compare.Verdict
+			w := newWorld(t, func(o *Options) {
+				o.Judge = nil
+				o.Verdict = func(v *compare.Verdict, _, _ *record.Exchange) { verdicts = append(verdicts, v) }
+			})
+			w.phones = []tap.Binding{{ID: "b1", AoR: "sip:1002@acme.example", User: "1002", Here: true}}
+			w.run(lookEvery + time.Second)
+			w.core.plan = func(*wire.Message) plan { return c.plan(w) }
+			k := w.talk("a", "1001", "1002")
+			k.sdp = "v=0\r\no=- 1 1 IN IP4 203.0.113.77\r\ns=-\r\nc=IN IP4 203.0.113.77\r\nt=0 0\r\nm=audio 41234 RTP/AVP 8 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\na=sendrecv\r\n"
+			k.invite()
+			w.run(20 * ms)
+			f := k.farLeg("1002")
+			f.sdp = k.sdp
+			f.invite()
+			w.run(time.Second)
+			f.ring()
+			k.ring()
+			w.run(2 * time.Second)
+			f.answer()
+			k.answer()
+			f.ack()
+			k.ack()
+			w.run(5 * time.Second)
+			f.bye(false)
+			k.bye(false)
+			w.run(time.Minute)
+			if len(verdicts) != 1 {
+				t.Fatalf("%d verdicts", len(verdicts))
+			}
+			v := verdicts[0]
+			if v.Missing != "" {
+				t.Fatalf("missing: %s", v.Missing)
+			}
+			if c.wrong != (v.Worst() == compare.Critical) || !c.wrong && len(v.Differences) != 0 {
+				t.Errorf("worst %v, differences %+v", v.Worst(), v.Differences)
+			}
+		})
+	}
+}
