@@ -27,6 +27,7 @@ type app struct {
 	author authorFlags
 	change changeFlags
 	conf   cliConfig
+	form   string // an output form of this verb alone: md, html
 
 	opened  policy.Store
 	engine  *migration.Engine

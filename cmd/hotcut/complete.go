@@ -58,3 +58,47 @@ func completeWords(cmd *cobra.Command, flag string, words ...string) {
 		panic(err) // the verb has no such flag: known at the first start
 	}
 }
+
+// completeFlag offers what a function finds to a flag.
+func completeFlag(cmd *cobra.Command, flag string, f cobra.CompletionFunc) {
+	if err := cmd.RegisterFlagCompletionFunc(flag, f); err != nil {
+		panic(err) // the verb has no such flag: known at the first start
+	}
+}
+
+// completeTriage offers tenants, then their kinds of difference, then what can be said of one.
+func (a *app) completeTriage(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+	none := cobra.ShellCompDirectiveNoFileComp
+	switch len(args) {
+	case 0:
+		return a.completeTenants(cmd, args, typed)
+	case 1:
+		if err := a.configure(cmd); err != nil {
+			return nil, none
+		}
+		v, err := a.view(cmd.Context())
+		if err != nil {
+			return nil, none
+		}
+		src, err := a.shadowSource(v, "")
+		if err != nil {
+			return nil, none
+		}
+		defer src.close()
+		c, err := src.counts(cmd.Context(), args[0])
+		if err != nil || c.tally.Tenants[args[0]] == nil {
+			return nil, none
+		}
+		var ids []string
+		for id, x := range c.tally.Tenants[args[0]].Clusters {
+			if strings.HasPrefix(string(id), typed) {
+				ids = append(ids, string(id)+"\t"+oneLine(x.Words))
+			}
+		}
+		slices.Sort(ids)
+		return ids, none
+	case 2:
+		return []string{"bug", "intended", "noise", "fixed", "new"}, none
+	}
+	return nil, none
+}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -58,6 +59,9 @@ func (a *app) configure(cmd *cobra.Command) error {
 	}
 	if a.conf.Output == "" {
 		a.conf.Output = "table"
+	}
+	if slices.Contains(strings.Fields(cmd.Annotations[moreForms]), a.conf.Output) {
+		a.form, a.conf.Output = a.conf.Output, "table" // its errors are for people
 	}
 	if a.flags.noColor {
 		a.colours = false

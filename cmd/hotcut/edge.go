@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -19,7 +20,7 @@ import (
 )
 
 func newEdgeCmd(a *app) *cobra.Command {
-	var file string
+	var file, recording string
 	var check bool
 	cmd := &cobra.Command{
 		Use:   "edge [--config F]",
@@ -36,10 +37,11 @@ viper reads; every key also as HOTCUT_SECTION_KEY in the environment. SIGHUP rea
 			if err != nil {
 				return hint(faulty(file, err), checkCommand(file))
 			}
-			return a.runEdge(cmd.Context(), c, read)
+			return a.runEdge(cmd.Context(), c, read, recording)
 		},
 	}
 	cmd.Flags().StringVar(&file, "config", "", "configuration file")
+	cmd.Flags().StringVar(&recording, "record", "", "file to which mirrored calls are recorded, sealed, for 'hotcut shadow replay'; for an edge without a dark core")
 	cmd.Flags().BoolVar(&check, "check", false, "say everything that is wrong with the configuration, and stop")
 	return cmd
 }
@@ -124,7 +126,7 @@ func faulty(file string, err error) error {
 }
 
 // runEdge runs the edge until ctx ends or it has drained. Its log goes to stderr.
-func (a *app) runEdge(ctx context.Context, c *config.Config, read func() (*config.Config, error)) error {
+func (a *app) runEdge(ctx context.Context, c *config.Config, read func() (*config.Config, error), recording string) error {
 	store, err := openStore(c.Store)
 	if err != nil {
 		return err
@@ -135,13 +137,20 @@ func (a *app) runEdge(ctx context.Context, c *config.Config, read func() (*confi
 	for _, warning := range c.Warnings() {
 		log.Warn("configuration", "warning", warning)
 	}
-	edge, err := proxy.New(proxy.Options{Config: c, Store: store, Log: log, Build: build(), Reload: read, Share: shareBindings})
+	o := proxy.Options{Config: c, Store: store, Log: log, Build: build(), Reload: read, Share: shareBindings}
+	beside, err := newBeside(c, recording, log)
 	if err != nil {
 		return err
+	}
+	beside.into(&o)
+	edge, err := proxy.New(o)
+	if err != nil {
+		return errors.Join(err, beside.close())
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go reloadOnHangup(ctx, edge, log)
+	defer beside.start(ctx, edge, log)()
 	return edge.Run(ctx)
 }
 

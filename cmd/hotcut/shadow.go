@@ -11,7 +11,8 @@ import (
 
 func newShadowCmd(a *app) *cobra.Command {
 	return group("shadow", "See what core would have done: copy calls to a dark core and compare",
-		newShadowStartCmd(a), newShadowStopCmd(a))
+		newShadowStartCmd(a), newShadowStopCmd(a), newShadowReportCmd(a), newShadowDiffCmd(a), newShadowTriageCmd(a), newShadowPurgeCmd(a),
+		newShadowReplayCmd(a))
 }
 
 func newShadowStartCmd(a *app) *cobra.Command {
@@ -51,7 +52,9 @@ func newShadowStopCmd(a *app) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			by := a.by()
 			return a.make(cmd.Context(), migration.StopShadow(args, by), true, by,
-				func(o *migration.Outcome) string { return plural(len(o.Plan.Change.Tenants), "tenant") + " copied no more" }, args...)
+				func(o *migration.Outcome) string {
+					return plural(len(o.Plan.Change.Tenants), "tenant") + " copied no more"
+				}, args...)
 		},
 	})
 	cmd.ValidArgsFunction = a.completeTenants

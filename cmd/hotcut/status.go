@@ -26,6 +26,7 @@ type statusData struct {
 	Draining []migration.Drain `json:"draining"`
 	Unasked  []string          `json:"unasked"` // edges that did not say what drains
 	Phones   statusPhones      `json:"phones"`
+	Shadow   []shadowRow       `json:"shadow"` // tenants that are mirrored
 }
 
 type statusEdges struct {
@@ -75,7 +76,10 @@ func (a *app) status(ctx context.Context) error {
 	d.Unasked = orEmpty(d.Unasked)
 	all := e.Fleet.Phones(ctx, e.Fleet.Addresses(v.Nodes), "")
 	d.Phones = a.statusPhones(v, all)
+	var said []string
+	d.Shadow, said = a.shadowRows(ctx, v)
 	r := v.result("Status", d)
+	r.warnings = append(r.warnings, said...)
 	r.table = func(w io.Writer) { a.statusTable(w, v, d) }
 	r.next = append(r.next, nextOfStatus(v, d)...)
 	return v.show(a, r)
@@ -162,6 +166,7 @@ func (a *app) statusTable(w io.Writer, v *seen, d statusData) {
 		fmt.Fprintf(w, "draining\t%s did not say\n", list(d.Unasked, 3))
 	}
 	a.phonesTable(w, d.Phones)
+	shadowTable(w, d.Shadow)
 }
 
 func (v *seen) freshWords() string {

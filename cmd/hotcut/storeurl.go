@@ -37,3 +37,6 @@ func redacted(raw string) string {
 	}
 	return u.Redacted()
 }
+
+// isRedis reports whether a URL names a Redis in any of its forms.
+func isRedis(url string) bool { return strings.HasPrefix(url, "redis") && strings.Contains(url, "://") }

@@ -10,8 +10,8 @@ import (
 // Shadow is what a mirror beside the edge can do for operators. The edge hands its words on without reading them: what a count or an
 // exchange is, whoever asks knows.
 type Shadow struct {
-	Show   func(tenant string) (json.RawMessage, error) // "": all
-	Call   func(id string) (json.RawMessage, error)     // by Call-ID or token; null: not kept here
+	Show   func(tenant string) (json.RawMessage, error)     // "": all that are mirrored, in short
+	Call   func(tenant, id string) (json.RawMessage, error) // by Call-ID or token; tenant "": whoever has it; null: not kept here
 	Triage func(json.RawMessage) error
 	Purge  func(tenant string) error
 }
@@ -42,7 +42,7 @@ func (b *Backend) shadowCall(w http.ResponseWriter, r *http.Request) (any, error
 	if err := slow(w); err != nil {
 		return nil, err
 	}
-	return b.Shadow.Call(id)
+	return b.Shadow.Call(r.FormValue("tenant"), id)
 }
 
 func (b *Backend) shadowTriage(_ http.ResponseWriter, r *http.Request) (any, error) {
@@ -84,9 +84,13 @@ func (c *Client) Shadow(ctx context.Context, tenant string) (json.RawMessage, er
 	return get[json.RawMessage](ctx, c, "/v1/shadow", query("tenant", tenant, 0))
 }
 
-// ShadowCall is one call on both sides, null if the edge keeps none.
-func (c *Client) ShadowCall(ctx context.Context, id string) (json.RawMessage, error) {
-	return get[json.RawMessage](ctx, c, "/v1/shadow-call", query("callId", id, 0))
+// ShadowCall is one call on both sides, of a tenant or (tenant "") of whoever has it; null if the edge keeps none.
+func (c *Client) ShadowCall(ctx context.Context, tenant, id string) (json.RawMessage, error) {
+	q := query("callId", id, 0)
+	if tenant != "" {
+		q.Set("tenant", tenant)
+	}
+	return get[json.RawMessage](ctx, c, "/v1/shadow-call", q)
 }
 
 // ShadowTriage says of a cluster what a person thinks of it.
