@@ -17,7 +17,7 @@
 // pin.go and seal.go are the tokens, forward.go splices and sends, shard.go explains concurrency once. Registrations:
 // register.go (what a phone asks), bind.go (what the 2xx says), flow.go (Path), deliver.go and intercept.go (what a platform
 // asks of a phone), credentials.go (whose challenge), keep.go (our own REGISTERs), subscription.go (lamps), doctor.go. Media:
-// media.go and its siblings; media/relay behind them. Less common ways: failover.go, across.go and emergency.go (the next target),
+// media.go and its siblings; media/relay behind them, or media/remote (mediaplane.go, mediawait.go). Less common ways: failover.go, across.go and emergency.go (the next target),
 // best.go (which refusal goes up), strict.go (RFC 2543 routers), named.go (Replaces and the like), large.go (over 1,300 bytes),
 // fuse.go (loops that only their rate shows), hangup.go (lost connections), session.go (lost BYEs).
 //
@@ -54,6 +54,15 @@
 // answer to it, name the same session. A session ends with its dialog; if its BYE passes us by, after an hour in which
 // nothing was heard or said. A call that was on hold all that time gets other ports with its next description, which both
 // sides read. How a call sounded is known a moment after its end: its last record waits for that.
+//
+// media.engine is none until somebody says otherwise. A relay needs a range of UDP ports that firewalls let through, and addresses
+// of one interface, which a listener on 0.0.0.0 does not have: an edge that relayed by default would take the audio of calls
+// that work today, without a word.
+//
+// Where servers relay (media.engine: ng) a request waits as a parked transaction, so that CANCEL and repetitions find it; a
+// response and an ACK wait as bytes and go through their step again, since the client machine must not have moved before. A
+// refused offer is told to the server behind the 488's back: nobody waits for a roll-back. An offer whose server has gone is made
+// to another one: the call gets its audio back with its next re-INVITE.
 //
 // An emergency call is decided in policy.md's order: node_override and global_halt come before it, and both only ever say legacy.
 // edge.md ranks it above them; the two agree where legacy takes the calls, and where core does, an operator who says halt means
