@@ -183,12 +183,19 @@ func (d *dialog) describe(s *sdp) []byte {
 
 // retarget takes the remote target of a response or request that may change it (RFC 3261 section 12.2).
 func (d *dialog) retarget(r *wire.Message) {
-	if uri := firstURI(r, wire.HContact); uri != "" && len(uri) <= maxTarget {
+	if uri := firstURI(r, wire.HContact); len(uri) <= maxTarget && usable(uri) {
 		d.target = uri
 	}
 	if lists(r, wire.HAllow, "UPDATE") {
 		d.updates = true
 	}
+}
+
+// usable: a request of ours can have it for its Request-URI, or its Route.
+func usable(uri string) bool {
+	b := []byte(uri)
+	u, ok := wire.ParseURI(b)
+	return ok && !u.Host.Empty() && u.Headers.Empty() && strings.EqualFold(string(u.Scheme.Of(b)), "sip")
 }
 
 const (
@@ -208,7 +215,9 @@ func (d *dialog) learn(r *wire.Message) {
 		if len(d.routes) == maxRoutes {
 			break
 		}
-		d.routes = append(d.routes, string(r.AppendUnfolded(nil, e.Whole)))
+		if uri := string(e.URI.Of(r.Raw)); usable(uri) {
+			d.routes = append(d.routes, "<"+uri+">")
+		}
 	}
 	if !d.called {
 		for i, j := 0, len(d.routes)-1; i < j; i, j = i+1, j-1 {

@@ -58,6 +58,9 @@ const stale = 8 * time.Second
 func (m *machine) far(t *tenant, ev *tap.Event, r *wire.Message) {
 	method := string(r.CSeqMethod.Of(r.Raw))
 	key := string(r.CallID.Of(r.Raw)) + "\x00" + initiatorTag(ev, r)
+	if ev.Party == "platform" {
+		return // between the two platforms: the dark core is both, and the leg that leaves the other one is tapped as well
+	}
 	l := m.lives[key]
 	if l == nil {
 		if !r.Request || method != "INVITE" || ev.Upstream || !r.To.Tag.Empty() {

@@ -158,6 +158,7 @@ func (m *Mirror) publish(x *machine) {
 // read hands over what a socket hears of dark cores, until it is closed.
 func (m *Mirror) read(s *socket, inbox chan<- arrived) {
 	buf := make([]byte, maxDatagram+1)
+	second, count := int64(0), 0
 	for {
 		n, from, err := s.conn.ReadFromUDPAddrPort(buf)
 		if err != nil {
@@ -175,6 +176,13 @@ func (m *Mirror) read(s *socket, inbox chan<- arrived) {
 			m.inbox.Add(1)
 			continue
 		}
+		if now := m.o.Now() / int64(time.Second); now != second {
+			second, count = now, 0
+		}
+		if count++; count > perSecond { // a flood costs the edge's machine no more than reading it
+			m.inbox.Add(1)
+			continue
+		}
 		select {
 		case inbox <- arrived{from, append(make([]byte, 0, n), buf[:n]...)}:
 		default:
@@ -183,7 +191,10 @@ func (m *Mirror) read(s *socket, inbox chan<- arrived) {
 	}
 }
 
-const maxDatagram = 16 << 10 // bytes of a dark core's message that are read
+const (
+	maxDatagram = 16 << 10 // bytes of a dark core's message that are read
+	perSecond   = 20000    // messages of dark cores per socket
+)
 
 func (m *Mirror) dark(from netip.AddrPort) bool {
 	for i := range m.o.Dark {

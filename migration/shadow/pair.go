@@ -175,36 +175,9 @@ func (tw *twin) fits(l *liveLeg) int {
 	return score
 }
 
-// waiting are the twins of a tenant that have no partner yet, by when they began.
-func (m *machine) waitingTwins(t *tenant) []*twin {
-	var list []*twin
-	for tw := range m.twins {
-		if tw.t == t && !tw.decided {
-			list = append(list, tw)
-		}
-	}
-	slices.SortFunc(list, func(a, b *twin) int {
-		if a.began != b.began {
-			return int(a.began - b.began)
-		}
-		return compareText(a.s.key, b.s.key)
-	})
-	return list
-}
-
-func compareText(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
-}
-
 // match pairs what arrives at the same place: within a call in order, else only what fits no other.
 func (m *machine) match(t *tenant) {
-	for _, tw := range m.waitingTwins(t) {
+	for _, tw := range slices.Clone(t.waiting) {
 		var best *liveLeg
 		most, ties := 0, 0
 		for _, l := range t.unpaired {
@@ -225,8 +198,8 @@ func (m *machine) match(t *tenant) {
 
 // rivals: another twin fits the leg as well.
 func (m *machine) rivals(t *tenant, tw *twin, l *liveLeg, score int) bool {
-	for other := range m.twins {
-		if other != tw && other.t == t && !other.decided && other.fits(l) >= score {
+	for _, other := range t.waiting {
+		if other != tw && other.fits(l) >= score {
 			return true
 		}
 	}

@@ -1,5 +1,7 @@
 package shadow
 
+import "iter"
+
 // Drop is why the mirror let something go. Each is a label of the metric of drops.
 type Drop uint8
 
@@ -34,6 +36,17 @@ func (d Drop) String() string {
 		return dropWords[d]
 	}
 	return "unknown"
+}
+
+// Drops are all the reasons, for metrics that exist before they count.
+func Drops() iter.Seq[Drop] {
+	return func(yield func(Drop) bool) {
+		for d := range dropKinds {
+			if !yield(d) {
+				return
+			}
+		}
+	}
 }
 
 // Stats is what the mirror has done since it began, and what it holds now.

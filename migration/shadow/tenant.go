@@ -17,6 +17,7 @@ type tenant struct {
 	voice    voice
 	calls    map[*call]struct{}
 	unpaired []*liveLeg // live far legs without a shadow leg, by when they began
+	waiting  []*twin    // legs of the dark core without a live one, by when they began
 	bindings map[string]*binding
 	looked   int64 // unix ns at which its bindings were compared last
 	header   headerSeen

@@ -1,6 +1,7 @@
 package shadow
 
 import (
+	"slices"
 	"time"
 
 	"github.com/hotcut/hotcut/proxy/wire"
@@ -43,8 +44,19 @@ type reliable struct {
 	until int64
 }
 
-// held is how long the sink waits for the live leg.
-const held = 4 * time.Second
+const (
+	held       = 4 * time.Second // the sink waits for the live leg
+	maxWaiting = 256             // legs of a tenant that wait: each new one is compared with all
+)
+
+// decide takes the twin out of those that wait for a partner.
+func (tw *twin) decide() {
+	if !tw.decided {
+		tw.decided = true
+		tw.m.stop(&tw.hold)
+		tw.t.waiting = slices.DeleteFunc(tw.t.waiting, func(x *twin) bool { return x == tw })
+	}
+}
 
 // hear takes the INVITE of a far leg: 100, and then it waits for the live one.
 func (m *machine) hear(s *server, r *wire.Message) {
@@ -66,7 +78,6 @@ func (m *machine) hear(s *server, r *wire.Message) {
 	tw.c = m.shadowParent(tw, r)
 	if tw.c != nil {
 		tw.t = tw.c.t
-		tw.c.twins = append(tw.c.twins, tw)
 	}
 	if tw.t == nil {
 		tw.t = m.tenantOf(r)
@@ -80,6 +91,16 @@ func (m *machine) hear(s *server, r *wire.Message) {
 		m.stats.Unexpected++
 		return
 	}
+	if len(tw.t.waiting) >= maxWaiting {
+		s.twin = nil
+		m.drop(DropLegs)
+		m.reply(s, r, 503, "Service Unavailable", "", "", nil)
+		return
+	}
+	if tw.c != nil {
+		tw.c.twins = append(tw.c.twins, tw)
+	}
+	tw.t.waiting = append(tw.t.waiting, tw)
 	tw.d.learn(r)
 	tw.d.table()
 	tw.d.ended = func(bool) { tw.done() }
@@ -101,8 +122,8 @@ func plainAddr(r *wire.Message, a wire.NameAddr) string {
 // pair makes a live leg the twin's partner.
 func (tw *twin) pair(l *liveLeg) {
 	m := tw.m
-	m.stop(&tw.hold)
-	tw.decided, tw.live, l.twin = true, l, tw
+	tw.decide()
+	tw.live, l.twin = l, tw
 	tw.tape.held = time.Duration(m.now - tw.began)
 	if tw.tape.party == "" {
 		tw.tape.party = l.tape.party
@@ -121,8 +142,7 @@ func (tw *twin) pair(l *liveLeg) {
 
 // lonely is a leg that no live one explains: it is refused.
 func (tw *twin) lonely(why string) {
-	tw.m.stop(&tw.hold)
-	tw.decided = true
+	tw.decide()
 	tw.m.stats.Unpaired++
 	tw.tape.held = time.Duration(tw.m.now - tw.began)
 	switch {
@@ -150,7 +170,7 @@ func (tw *twin) refuse(code int, phrase, extra string) {
 // cancelled takes the dark core's CANCEL.
 func (tw *twin) cancelled(r *wire.Message) {
 	tw.tape.add(tw.m.now, false, r.Raw)
-	tw.decided = true
+	tw.decide()
 	tw.refuse(487, "Request Terminated", "")
 }
 
@@ -339,7 +359,7 @@ func (tw *twin) leave() {
 	switch {
 	case tw.over:
 	case tw.final == 0:
-		tw.decided = true
+		tw.decide()
 		tw.refuse(480, "Temporarily Unavailable", "")
 	case tw.d.confirmed:
 		tw.d.bye()
@@ -356,6 +376,7 @@ func (tw *twin) done() {
 	}
 	m := tw.m
 	tw.over = true
+	tw.decide()
 	for _, a := range []*alarm{&tw.hold, &tw.step, &tw.rel.alarm, &tw.end} {
 		m.stop(a)
 	}
