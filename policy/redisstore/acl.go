@@ -9,6 +9,6 @@ func EdgeRules(ns string) []string {
 		"resetkeys", "%R~" + string(k) + "*", "~" + k.nodes(), "~" + DataPrefix(ns, "*") + "*",
 		"-@all", "+@read", "+@connection", "+hset", "+evalsha", "+eval", "+script|load", "+time",
 		"+set", "+zadd", "+zremrangebyscore", "+xadd",
-		"-@dangerous", "+role", "+wait",
+		"-@dangerous", "+role", "+wait", "+cluster|slots", // the last is how a client finds its way in a Cluster
 	}
 }
