@@ -68,13 +68,14 @@ var table = map[string][]string{
 
 // testOnly is what the tests of a package may import besides.
 var testOnly = map[string][]string{
-	"policy/redisstore":    {"policy/storetest", "policy/redisstore/redistest"},
-	"policy/filestore":     {"policy/storetest"},
-	"policy/follow":        {"policy/filestore", "policy/redisstore", "policy/redisstore/redistest", "policy/storetest"},
-	"migration":            {"policy/filestore", "policy/redisstore", "policy/redisstore/redistest", "policy/storetest"},
-	"proxy/location/share": {"policy/redisstore/redistest"},
-	"proxy":                {"policy/redisstore", "policy/redisstore/redistest", "proxy/lab", "media/node", "media/ng"},
-	"proxy/lab":            {"proxy/config"}, // the file that it writes must be a valid one
+	"policy/redisstore":      {"policy/storetest", "policy/redisstore/redistest"},
+	"policy/filestore":       {"policy/storetest"},
+	"policy/follow":          {"policy/filestore", "policy/redisstore", "policy/redisstore/redistest", "policy/storetest"},
+	"migration":              {"policy/filestore", "policy/redisstore", "policy/redisstore/redistest", "policy/storetest"},
+	"proxy/location/share":   {"policy/redisstore/redistest"},
+	"migration/shadow/store": {"policy/redisstore/redistest"},
+	"proxy":                  {"policy/redisstore", "policy/redisstore/redistest", "proxy/lab", "media/node", "media/ng"},
+	"proxy/lab":              {"proxy/config"}, // the file that it writes must be a valid one
 }
 
 // reasons say why an edge that somebody will want one day is not there. "*" ends a prefix.
