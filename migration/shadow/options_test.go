@@ -34,7 +34,7 @@ func TestIdentitiesAreUnguessableAndMarksAreChecked(t *testing.T) {
 	if a.token(8, "call-id", "x") == b.token(8, "call-id", "x") || a.token(8, "call-id", "x") == a.token(8, "tag", "x") || a.token(8, "tag", "a", "b") == a.token(8, "tag", "ab") {
 		t.Error("two things have one name")
 	}
-	if a.branch() == a.branch() {
+	if first, second := a.branch(), a.branch(); first == second {
 		t.Error("a branch came twice")
 	}
 	if id, ok := a.marked(a.mark("call")); !ok || id != "call" {

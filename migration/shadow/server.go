@@ -81,6 +81,12 @@ func (m *machine) serve(dk *dark, src netip.AddrPort, r *wire.Message, method st
 	return s
 }
 
+// ignore forgets a request without an answer: it comes again, and may find room then. An answer would be repeated ten times.
+func (m *machine) ignore(s *server) {
+	m.stop(&s.alarm)
+	delete(m.servers, s.key)
+}
+
 // replyTo is where the responses to a request go: its source's address, and its source's port if it asked for that, else the
 // one in its Via (RFC 3581 section 4, RFC 3261 section 18.2.2). maddr and names in a Via are not followed.
 func replyTo(src netip.AddrPort, r *wire.Message) netip.AddrPort {

@@ -62,7 +62,7 @@ func (tw *twin) decide() {
 func (m *machine) hear(s *server, r *wire.Message) {
 	if len(m.twins) >= m.o.Legs {
 		m.drop(DropLegs)
-		m.reply(s, r, 503, "Service Unavailable", "", "", nil)
+		m.ignore(s)
 		return
 	}
 	tw := &twin{m: m, s: s, began: m.now}
@@ -92,9 +92,8 @@ func (m *machine) hear(s *server, r *wire.Message) {
 		return
 	}
 	if len(tw.t.waiting) >= maxWaiting {
-		s.twin = nil
 		m.drop(DropLegs)
-		m.reply(s, r, 503, "Service Unavailable", "", "", nil)
+		m.ignore(s)
 		return
 	}
 	if tw.c != nil {

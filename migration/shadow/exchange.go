@@ -1,0 +1,64 @@
+package shadow
+
+import (
+	"time"
+
+	"github.com/hotcut/hotcut/migration/shadow/record"
+	"github.com/hotcut/hotcut/proxy/wire"
+)
+
+// exchanges are the two sides of the call. Far legs that have each other stand at the same place as far as that goes: by when
+// the live ones began, then the rest.
+func (c *call) exchanges() (live, shadow *record.Exchange) {
+	x := record.Exchange{Tenant: c.t.id, Edge: c.m.o.Edge, Rev: c.rev, CallID: c.callID, Notes: c.notes, Unpaired: c.unpaired, Incomplete: c.incomplete}
+	a, b := x, x
+	a.Side, b.Side, b.Build = record.Live, record.Shadow, c.t.dark.Build
+	a.Near, b.Near = c.live.tape.leg(), c.agent.tape.leg()
+	for _, l := range c.far {
+		l.tape.lone = l.twin == nil
+		a.Far = append(a.Far, l.tape.leg())
+	}
+	for _, tw := range c.twins {
+		b.Far = append(b.Far, tw.tape.leg())
+	}
+	b.Near.Messages = unexplained(a.Near.Messages, b.Near.Messages, true, c.live.over)
+	for i, tw := range c.twins {
+		if tw.live != nil {
+			b.Far[i].Messages = unexplained(tw.live.tape.msgs, b.Far[i].Messages, false, tw.live.over)
+		}
+	}
+	return &a, &b
+}
+
+// unexplained marks the requests of the dark core that the live leg shows none of: more of a method than there. up: in which direction the
+// platform speaks on this leg. A BYE that comes when the live leg is at its end is the end; a session timer may be the dark core's own.
+func unexplained(live, shadow []record.Message, up, liveOver bool) []record.Message {
+	count := map[string]int{}
+	last := int64(0)
+	var m wire.Message
+	for _, x := range live {
+		last = max(last, x.At)
+		if x.Upstream == up && m.Scan(x.Raw, nil) == wire.FaultNone && m.Request {
+			count[string(m.Method.Of(m.Raw))]++
+		}
+	}
+	for i := range shadow {
+		x := &shadow[i]
+		if x.Upstream != up || i == 0 || m.Scan(x.Raw, nil) != wire.FaultNone || !m.Request {
+			continue
+		}
+		method := string(m.Method.Of(m.Raw))
+		switch {
+		case method == "ACK" || method == "PRACK" || method == "CANCEL":
+			continue
+		case method == "BYE" && liveOver && x.At+int64(time.Second) >= last:
+			continue
+		case (method == "UPDATE" || method == "INVITE") && m.Find(wire.HSessionExpires) >= 0:
+			continue
+		}
+		if count[method]--; count[method] < 0 {
+			x.Unexpected = true
+		}
+	}
+	return shadow
+}
