@@ -39,6 +39,8 @@ var verbsOfScripts = map[string]func(*testscript.TestScript, bool, []string){
 	"redis":    redisServer,
 	"capture":  capture,
 	"fakeedge": fakeEdge,
+	"dark":     dark,
+	"until":    until,
 }
 
 func setup(env *testscript.Env) error {
