@@ -28,6 +28,7 @@ type agent struct {
 	final       int
 	challenged  bool
 	retries     int
+	identified  bool // a challenge was answered
 	over        bool
 
 	liveAnswer *sdp   // of the live caller's ACK
@@ -148,12 +149,34 @@ func (a *agent) failed(r *wire.Message) {
 		return
 	}
 	a.tape.add(a.m.now, true, r.Raw)
-	if r.Status == 422 && a.again(r) {
+	if r.Status == 422 && a.again(r) || (r.Status == 401 || r.Status == 407) && a.identify(r) {
 		return
 	}
 	a.final = r.Status
 	a.challenged = r.Status == 401 || r.Status == 407
 	a.end()
+}
+
+// identify answers a challenge of the dark core, once, where the edge knows how.
+func (a *agent) identify(r *wire.Message) bool {
+	if a.identified || a.cancelSent || a.wantCancel || a.m.o.Answer == nil {
+		return false
+	}
+	line := a.m.o.Answer(r, a.parts.method, a.d.target, addressOf(a.d.local))
+	if line == "" {
+		return false
+	}
+	a.identified = true
+	a.parts.headers += line
+	a.provisional = false
+	return a.send()
+}
+
+// addressOf is the URI of a name-addr of ours.
+func addressOf(nameAddr string) string {
+	_, uri, _ := strings.Cut(nameAddr, "<")
+	uri, _, _ = strings.Cut(uri, ">")
+	return uri
 }
 
 // again repeats an INVITE whose session interval was too small (RFC 4028 section 7.4), once.

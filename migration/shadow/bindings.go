@@ -143,7 +143,7 @@ func (m *machine) drain(d *dark) {
 			continue
 		}
 		l.credit--
-		m.register(d, b)
+		m.register(d, b, "")
 	}
 	l.queue = slices.Delete(l.queue, 0, n)
 }
@@ -159,8 +159,8 @@ func (m *machine) lapse(b *binding) {
 	}
 }
 
-// register sends the REGISTER of a binding, or the one that removes it.
-func (m *machine) register(d *dark, b *binding) {
+// register sends the REGISTER of a binding, or the one that removes it. answer is the header line that answers a challenge, "" in the first.
+func (m *machine) register(d *dark, b *binding, answer string) {
 	b.seq = max(b.seq+1, uint32(m.now/int64(time.Second)))
 	expires := 0
 	if b.want {
@@ -172,9 +172,9 @@ func (m *machine) register(d *dark, b *binding) {
 	raw = wire.AppendVia(raw, "UDP", d.sink.String(), []byte(branch), nil)
 	raw = append(raw, "Max-Forwards: 70\r\nFrom: <"+b.aor+">;tag="+m.id.fresh("tag")+"\r\nTo: <"+b.aor+">\r\nCall-ID: "+m.id.token(16, "register", b.token)+
 		"\r\nCSeq: "+strconv.FormatUint(uint64(b.seq), 10)+" REGISTER\r\nContact: <sip:"+b.token+"@"+d.sink.String()+">;expires="+itoa(expires)+
-		"\r\nExpires: "+itoa(expires)+"\r\nP-Asserted-Identity: <"+b.aor+">\r\n"+markHeader+": "+m.id.mark("register")+"\r\nContent-Length: 0\r\n\r\n"...)
+		"\r\nExpires: "+itoa(expires)+"\r\nP-Asserted-Identity: <"+b.aor+">\r\n"+markHeader+": "+m.id.mark("register")+"\r\n"+answer+"Content-Length: 0\r\n\r\n"...)
 	wanted := b.want
-	if _, ok := m.request(d, "REGISTER", branch, raw, func(r *wire.Message) { m.registered(d, b, wanted, r) }); !ok {
+	if _, ok := m.request(d, "REGISTER", branch, raw, func(r *wire.Message) { m.registered(d, b, wanted, answer != "", r) }); !ok {
 		b.due = m.now + int64(registerWait)
 		return
 	}
@@ -182,13 +182,19 @@ func (m *machine) register(d *dark, b *binding) {
 	d.lane.flying++
 }
 
-// registered takes the answer to a REGISTER of ours; nil: none came.
-func (m *machine) registered(d *dark, b *binding, wanted bool, r *wire.Message) {
+// registered takes the answer to a REGISTER of ours; nil: none came. asked: it had answered a challenge.
+func (m *machine) registered(d *dark, b *binding, wanted, asked bool, r *wire.Message) {
 	if r != nil && r.Status < 200 {
 		return
 	}
 	b.flying = false
 	d.lane.flying--
+	if r != nil && (r.Status == 401 || r.Status == 407) && !asked && m.o.Answer != nil && b.want == wanted {
+		if line := m.o.Answer(r, "REGISTER", registrarOf(b.aor), b.aor); line != "" {
+			m.register(d, b, line)
+			return
+		}
+	}
 	had := b.has
 	switch {
 	case r != nil && r.Status < 300:

@@ -10,7 +10,7 @@
 //   - Every table, every exchange and the bytes kept in all are bounded; what is let go is counted by reason (Drop).
 //   - What escapes stops it, in this process, until the edge is started again.
 //
-// It refuses: to mirror emergency calls, MESSAGE and PUBLISH; to answer a challenge; to take an ambiguous pair of far legs for a
+// It refuses: to mirror emergency calls, MESSAGE and PUBLISH; to pass a phone's credentials on; to take an ambiguous pair of far legs for a
 // match; to compare (compare) or to keep (store) what it has seen.
 //
 // # How it works

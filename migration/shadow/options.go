@@ -12,6 +12,7 @@ import (
 	"github.com/hotcut/hotcut/migration/shadow/record"
 	"github.com/hotcut/hotcut/policy"
 	"github.com/hotcut/hotcut/proxy/tap"
+	"github.com/hotcut/hotcut/proxy/wire"
 )
 
 // Dark is a dark core: the second instance of the core's build that the copies go to.
@@ -31,6 +32,9 @@ type Options struct {
 	Policy   func() *policy.Snapshot
 	Bindings func(tenant string) []tap.Binding // the tenant's live phones; nil: none are registered at the dark core
 	Secret   []byte                            // of every identity of ours: 16 bytes at least, the same on every edge
+	// Answer is the header line (with its CRLF) that answers a dark core's challenge for an address-of-record, from what the edge was given to
+	// know (HA1); "": it does not know. nil: the dark core trusts the edge, and where it asks all the same the comparison ends there.
+	Answer func(challenge *wire.Message, method, uri, aor string) string
 	// Verdict is told of every finished call, on the mirror's goroutine: it must be quick, and keep the exchanges if it will.
 	Verdict func(v *compare.Verdict, live, shadow *record.Exchange)
 	Alarm   func(what string, err error)                         // what: "shadow_escape" (mirroring has stopped), "shadow_socket"

@@ -387,3 +387,43 @@ func TestACallOfWhichTheEndIsNotSeen(t *testing.T) {
 		t.Errorf("notes %q", x.live.Notes)
 	}
 }
+
+func TestAChallengeIsAnsweredWhereTheEdgeKnowsHow(t *testing.T) {
+	const line = "Proxy-Authorization: Digest ours\r\n"
+	w := newWorld(t, func(o *Options) {
+		o.Answer = func(_ *wire.Message, method, uri, aor string) string {
+			if method == "INVITE" && uri != "sip:1002@acme.example" || aor != "sip:1001@acme.example" {
+				t.Errorf("%s %s for %s", method, uri, aor)
+			}
+			return line
+		}
+	})
+	w.core.register = func(r *wire.Message) (int, string) {
+		if r.Find(wire.HProxyAuthorization) < 0 {
+			return 407, ""
+		}
+		return 200, "Contact: " + value(r, wire.HContact) + "\r\n"
+	}
+	w.phones = []tap.Binding{{ID: "b1", AoR: "sip:1001@acme.example", User: "1001", Here: true}}
+	w.run(lookEvery + time.Second)
+	if n := w.m.snapshotStats().Bindings; n != 1 {
+		t.Errorf("%d bindings are held", n)
+	}
+	w.core.plan = func(r *wire.Message) plan {
+		if r.Find(wire.HProxyAuthorization) < 0 {
+			return plan{final: ms, code: 407}
+		}
+		return plan{trying: ms, final: 20 * ms, code: 200}
+	}
+	k := w.talk("a", "1001", "1002")
+	k.invite()
+	w.run(100 * ms)
+	k.answer()
+	k.ack()
+	w.run(time.Second)
+	k.bye(false)
+	w.phones = nil
+	if got, want := near(w.one(t)), "INVITE <407 INVITE <100 <200 ACK BYE"; !strings.HasPrefix(got, want) {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
