@@ -25,7 +25,7 @@ var pageJS string
 // page is parsed once: that it parses is known at the first test.
 var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"share": share, "interval": interval, "counted": counted, "rate": rate, "span": span, "signed": signed, "moment": moment, "nanos": nanos,
-	"day": day, "or": or, "percent": percent, "upper": upper, "state": stateWords, "shift": shiftWords, "whisker": whiskerOf, "noise": noiseWords, "add": func(a, b int) int { return a + b },
+	"day": day, "or": or, "percent": percent, "upper": upper, "state": stateWords, "shift": shiftWords, "whisker": whiskerOf, "noise": noiseWords, "of": func(n, of uint64) string { return rate(compare.NewRate(n, of)) }, "add": func(a, b int) int { return a + b },
 }).Parse(pageText))
 
 // view is a Document as the page wants it.

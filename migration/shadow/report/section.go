@@ -180,8 +180,8 @@ func variation(d *Document) section {
 			s.note = fmt.Sprintf("and %d more in the html and json forms", len(d.Variation)-i)
 			break
 		}
-		s.rows = append(s.rows, []string{clean(v.Scenario, 48), v.Field, strconv.FormatUint(v.N, 10), counted(compare.Rate{Count: v.OnlyCore, Of: v.N}),
-			counted(compare.Rate{Count: v.OnlyLegacy, Of: v.N}), counted(compare.Rate{Count: v.Both, Of: v.N}), noiseWords(v.Noise)})
+		s.rows = append(s.rows, []string{clean(v.Scenario, 48), v.Field, strconv.FormatUint(v.N, 10), rate(compare.NewRate(v.OnlyCore, v.N)),
+			rate(compare.NewRate(v.OnlyLegacy, v.N)), rate(compare.NewRate(v.Both, v.N)), noiseWords(v.Noise)})
 	}
 	return s
 }
