@@ -248,3 +248,45 @@ func TestRecordAndReplay(t *testing.T) {
 		t.Errorf("pruned %d, %v, %d bytes are left", n, err, len(text))
 	}
 }
+
+// A purge under a running recorder: it goes on in the new file.
+func TestARecorderGoesOnAfterAPurge(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "calls.jsonl")
+	o := realOptions(t, darkAddr)
+	start := time.Now()
+	o.Now = func() int64 { return start.UnixNano() + 50*int64(time.Since(start)) } // the seconds that a far leg has for its end are short
+	r, err := NewRecorder(o, RecorderOptions{Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- r.Run(ctx) }()
+	put := func(id string) {
+		for _, c := range script(t, id) {
+			c.ev.At = o.Now()
+			r.Put(&c.ev, c.raw)
+		}
+	}
+	size := func() int64 {
+		info, err := os.Stat(path)
+		if err != nil {
+			return -1
+		}
+		return info.Size()
+	}
+	put("p1")
+	until(t, "the first call is written", func() bool { return size() > 0 })
+	if n, err := Prune(path, func(string, int64) bool { return false }); n != 1 || err != nil {
+		t.Fatalf("pruned %d, %v", n, err)
+	}
+	for i := 0; size() <= 0; i++ { // one that is written before the recorder looks is lost
+		put("p2" + itoa(i))
+		before := r.Stats().Finished
+		until(t, "the next call is finished", func() bool { return r.Stats().Finished > before })
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+}

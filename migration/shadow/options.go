@@ -1,6 +1,7 @@
 package shadow
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -69,6 +70,7 @@ func (o *Options) defaults() {
 	set(&o.Longest, time.Hour)
 	set(&o.BlackHole, netip.AddrFrom4([4]byte{192, 0, 2, 1}))
 	set(&o.Canary, "+12025550199")
+	set(&o.Boot, rand.Text()) // no branch of a process before this one may come again
 	set(&o.RegisterPer, 50)
 	if o.Judge == nil {
 		o.Judge = o.judge
