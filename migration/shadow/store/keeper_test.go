@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -148,24 +147,18 @@ func TestNothingUnredactedIsStored(t *testing.T) {
 	if len(m.Keys()) < 10 || len(all) < len(m.Keys())+3 {
 		t.Fatalf("%d things are stored: the test looks in the wrong place", len(all))
 	}
-	// A name is a whole word ("erna" is also a part of "internal"); a number or a key may hide in a longer one.
-	patterns := []string{"secret-call-"}
-	for _, s := range secrets {
-		if p := regexp.QuoteMeta(s); strings.Trim(strings.ToLower(s), "abcdefghijklmnopqrstuvwxyz") == "" {
-			patterns = append(patterns, `\b`+p+`\b`)
-		} else {
-			patterns = append(patterns, p)
-		}
+	secrets = append(secrets, "secret-call-")
+	for i, s := range secrets {
+		secrets[i] = strings.ToLower(s)
 	}
-	forbidden := regexp.MustCompile(`(?i)` + strings.Join(patterns, "|"))
 	for _, x := range exchanges {
-		if !forbidden.Match(x.Near.Messages[0].Raw) {
+		if betrayed(string(x.Near.Messages[0].Raw), secrets) == "" {
 			t.Fatalf("this test would not see %s", x.Near.Messages[0].Raw)
 		}
 	}
 	found := 0
 	for name, content := range all {
-		if hit := forbidden.FindString(content + "\n" + filepath.Base(name)); hit != "" {
+		if hit := betrayed(content+"\n"+filepath.Base(name), secrets); hit != "" {
 			t.Errorf("%q is in %s", hit, name)
 		}
 		if strings.Contains(content, "SIP/2.0 ") {
@@ -175,6 +168,28 @@ func TestNothingUnredactedIsStored(t *testing.T) {
 	if found < 3 {
 		t.Errorf("messages in %d places: nothing was there to be redacted", found)
 	}
+}
+
+// betrayed is the first secret, in lower case, that a text holds. A name is a whole word ("erna" is also a part of
+// "internal"); a number or a key may hide in a longer one.
+func betrayed(text string, secrets []string) string {
+	const alphabet = "abcdefghijklmnopqrstuvwxyz"
+	text = strings.ToLower(text)
+	for _, s := range secrets {
+		word := strings.Trim(s, alphabet) == ""
+		for rest := text; ; {
+			i := strings.Index(rest, s)
+			if i < 0 {
+				break
+			}
+			before, after := rest[:i], rest[i+len(s):]
+			if !word || strings.TrimRight(before, alphabet) == before && strings.TrimLeft(after, alphabet) == after {
+				return s
+			}
+			rest = rest[i+1:]
+		}
+	}
+	return ""
 }
 
 // stuck is a store that does not answer until it is let go.
