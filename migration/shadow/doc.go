@@ -13,6 +13,9 @@
 // It refuses: to mirror emergency calls, MESSAGE and PUBLISH; to pass a phone's credentials on; to take an ambiguous pair of far legs for a
 // match; to compare (compare) or to keep (store) what it has seen.
 //
+// A far leg may pass another edge than its call: edges do not share calls. It has its twin there, and the two legs are compared by
+// themselves, as a record of one leg.
+//
 // # How it works
 //
 // One goroutine owns everything (machine): an event (a tapped message, a datagram of a dark core, a timer) and the time go

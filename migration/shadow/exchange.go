@@ -1,6 +1,8 @@
 package shadow
 
 import (
+	"cmp"
+	"strings"
 	"time"
 
 	"github.com/hotcut/hotcut/migration/shadow/record"
@@ -28,6 +30,25 @@ func (c *call) exchanges() (live, shadow *record.Exchange) {
 		}
 	}
 	return &a, &b
+}
+
+// judgeLeg hands over a pair of far legs whose call passes another edge: phones and their callers need not be at the same one. What
+// the dark core says on such a leg is compared here, what it says to the caller there.
+func (m *machine) judgeLeg(tw *twin) {
+	l := tw.live
+	defer l.tape.release()
+	defer tw.tape.release()
+	if m.recorded != nil || m.o.Verdict == nil || tw.tape.closed || l.tape.closed || len(l.tape.msgs) == 0 {
+		return
+	}
+	callID, _, _ := strings.Cut(l.key, "\x00")
+	x := record.Exchange{Tenant: l.t.id, Edge: m.o.Edge, CallID: callID, LegOnly: true, Incomplete: cmp.Or(l.tape.cut, tw.tape.cut)}
+	a, b := x, x
+	a.Side, b.Side, b.Build = record.Live, record.Shadow, l.t.dark.Build
+	a.Far, b.Far = []record.Leg{l.tape.leg()}, []record.Leg{tw.tape.leg()}
+	b.Far[0].Messages = unexplained(a.Far[0].Messages, b.Far[0].Messages, false, l.over)
+	m.stats.Legs++
+	m.o.Verdict(m.o.Judge(&a, &b), &a, &b)
 }
 
 // unexplained marks the requests of the dark core that the live leg shows none of: more of a method than there. up: in which direction the

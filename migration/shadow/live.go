@@ -118,8 +118,12 @@ func (l *liveLeg) overNow() {
 	}
 	l.over, l.overAt = true, l.m.now
 	l.m.after(&l.gone, stale, func() { l.m.forgetLive(l) })
-	if l.twin != nil {
-		l.twin.liveOver()
+	switch tw := l.twin; {
+	case tw == nil:
+	case tw.over && tw.c == nil:
+		l.m.judgeLeg(tw)
+	default:
+		tw.liveOver()
 	}
 }
 

@@ -111,8 +111,11 @@ func (m *machine) byParties(t *tenant, caller string, called []string, rings fun
 			return 0
 		}
 		score := 0
-		if sameParty(c.live.caller, caller) {
+		switch {
+		case sameParty(c.live.caller, caller):
 			score += 2
+		case slices.ContainsFunc(c.live.called, func(u string) bool { return sameParty(u, caller) }):
+			score++ // forwarded, in the name of who forwards: the caller is lost, and that is what is to be found
 		}
 		if slices.ContainsFunc(called, func(u string) bool {
 			return slices.ContainsFunc(c.live.called, func(v string) bool { return sameParty(u, v) })
@@ -169,8 +172,8 @@ func (tw *twin) fits(l *liveLeg) int {
 	if d := tw.began - l.began; d < int64(newest) && d > -int64(newest) {
 		score += fitNow
 	}
-	if score&(fitCall|fitDest) == 0 || score&fitCall == 0 && score != fitDest|fitCaller|fitNow {
-		return 0 // without a common call everything else has to agree
+	if score&(fitCall|fitDest) == 0 || score&fitCall == 0 && score&(fitDest|fitNow) != fitDest|fitNow {
+		return 0 // without a common call: at the same place, in the same moment; whose it says that it is may be what is wrong
 	}
 	return score
 }

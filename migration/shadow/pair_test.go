@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hotcut/hotcut/migration/shadow/compare"
+	"github.com/hotcut/hotcut/migration/shadow/record"
 	"github.com/hotcut/hotcut/proxy/tap"
 	"github.com/hotcut/hotcut/proxy/wire"
 )
@@ -208,6 +210,34 @@ func TestALegWithoutACallHasATwin(t *testing.T) {
 	}
 	if w.m.stats.Unpaired != 0 {
 		t.Errorf("%d unpaired", w.m.stats.Unpaired)
+	}
+	w.phones = nil
+	w.rest()
+}
+
+// The dark core may lose who calls on such a leg: it has its twin all the same, and both legs are compared by themselves.
+func TestALegWithoutACallIsCompared(t *testing.T) {
+	w := newWorld(t)
+	w.phones = []tap.Binding{{ID: "b1", AoR: "sip:1002@acme.example", User: "line2", Here: true}}
+	w.run(lookEvery + time.Second)
+	var token string
+	for token = range w.m.tokens {
+	}
+	var live, shadow *record.Exchange
+	w.m.o.Verdict = func(_ *compare.Verdict, a, b *record.Exchange) { live, shadow = a, b }
+	k := w.talk("a", "1001", "1002")
+	f := k.farLeg("line2")
+	f.invite()
+	near := &coreLeg{c: w.core, invite: []byte("INVITE sip:1002@acme.example SIP/2.0\r\nVia: SIP/2.0/UDP 1.2.3.4;branch=z9hG4bKq\r\nFrom: <sip:9999@acme.example>;tag=q\r\nTo: <sip:1002@acme.example>\r\nCall-ID: q\r\nCSeq: 1 INVITE\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"), final: 1}
+	l := w.core.call(near, w.sinkURI(token))
+	w.run(time.Second)
+	f.fail(486)
+	w.run(time.Second)
+	if l.final != 486 || w.m.stats.Unpaired != 0 || w.m.stats.Legs != 1 {
+		t.Errorf("the dark core's leg ended with %d; %+v", l.final, w.m.stats)
+	}
+	if live == nil || !live.LegOnly || len(live.Far) != 1 || len(shadow.Far) != 1 || len(live.Far[0].Messages) == 0 || len(shadow.Far[0].Messages) == 0 {
+		t.Fatalf("%+v, %+v", live, shadow)
 	}
 	w.phones = nil
 	w.rest()

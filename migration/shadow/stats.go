@@ -54,6 +54,7 @@ type Stats struct {
 	Mirrored   uint64            `json:"mirrored"` // exchanges begun
 	Finished   uint64            `json:"finished"` // exchanges given to Verdict
 	Dropped    map[string]uint64 `json:"dropped,omitempty"`
+	Legs       uint64            `json:"legs"`       // far legs that were compared alone, since their calls pass another edge
 	Unpaired   uint64            `json:"unpaired"`   // far legs of the dark core that no live leg explains
 	Unexpected uint64            `json:"unexpected"` // requests of the dark core outside of any call: NOTIFY, MESSAGE, REGISTER and the like
 

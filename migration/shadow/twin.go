@@ -381,7 +381,11 @@ func (tw *twin) done() {
 	}
 	delete(m.twins, tw)
 	tw.s.twin = nil
-	if tw.c == nil || tw.c.judged {
+	switch {
+	case tw.c == nil && tw.live != nil && tw.live.over:
+		m.judgeLeg(tw)
+	case tw.c == nil && tw.live != nil: // when the live leg is over too
+	case tw.c == nil || tw.c.judged:
 		tw.tape.release()
 	}
 	if tw.c != nil {

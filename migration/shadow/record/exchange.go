@@ -51,6 +51,8 @@ type Exchange struct {
 
 	Near Leg   `json:"near"`
 	Far  []Leg `json:"far,omitempty"`
+	// LegOnly: the near leg passes another edge, and this is one far leg of it, which is all that is known here.
+	LegOnly bool `json:"leg_only,omitzero"`
 
 	Notes      []string `json:"notes,omitempty"`      // Note... constants
 	Unpaired   string   `json:"unpaired,omitempty"`   // why a far leg has no partner on the other side

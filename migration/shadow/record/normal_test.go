@@ -218,3 +218,26 @@ func TestSilence(t *testing.T) {
 		t.Errorf("missing %q", got.Missing)
 	}
 }
+
+// A far leg whose call passes another edge is a record of its own: who is calling is compared, what came of it is the callee's.
+func TestLegOnly(t *testing.T) {
+	leg := func(from string) *Exchange {
+		invite := "INVITE sip:+493012345@192.0.2.9 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKa\r\nMax-Forwards: 70\r\nFrom: <sip:" + from + "@acme.example>;tag=1\r\nTo: <sip:+493012345@acme.example>\r\nCall-ID: a\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n"
+		busy := "SIP/2.0 486 Busy Here\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKa\r\nFrom: <sip:" + from + "@acme.example>;tag=1\r\nTo: <sip:+493012345@acme.example>;tag=2\r\nCall-ID: a\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n"
+		return &Exchange{Tenant: "acme", CallID: "a", LegOnly: true,
+			Far: []Leg{{Party: "phone", Messages: []Message{{At: 1e9, Raw: []byte(invite)}, {At: 2e9, Upstream: true, Raw: []byte(busy)}}}}}
+	}
+	r := NewRedactor([]byte("0123456789abcdef"), "acme", "DE")
+	a, b := Of(leg("+49301111111"), nil, r), Of(leg("+49302222222"), nil, r)
+	if a.Missing != "" || a.Method != MethodLeg || a.Scenario() != "leg/phone busy" || len(a.Far) != 1 {
+		t.Errorf("%+v, %s", a, a.Scenario())
+	}
+	if a.Far[0].Identity.From == b.Far[0].Identity.From || a.Far[0].To != b.Far[0].To {
+		t.Errorf("%+v, %+v", a.Far[0], b.Far[0])
+	}
+	none := leg("a")
+	none.Far = nil
+	if c := Of(none, nil, r); c.Missing != MissingRequest {
+		t.Errorf("%+v", c)
+	}
+}

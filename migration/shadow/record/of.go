@@ -54,6 +54,10 @@ func (o *reading) call() *Call {
 		Notes: slices.Clone(x.Notes), Missing: cmp.Or(x.Unpaired, x.Incomplete),
 	}
 	o.count()
+	if x.LegOnly && len(o.far) == 1 && o.far[0].first != nil {
+		o.legOnly()
+		return o.c
+	}
 	if o.near.first == nil {
 		o.c.Missing = cmp.Or(o.c.Missing, MissingRequest)
 		return o.c
@@ -66,6 +70,22 @@ func (o *reading) call() *Call {
 	o.farLegs()
 	o.features()
 	return o.c
+}
+
+// MethodLeg is the method of a record that shows one far leg, without the call that it belongs to: see Exchange.LegOnly.
+const MethodLeg = "LEG"
+
+// legOnly reads what the platform sent out: who is calling, and how it was described. What came of it is the callee's doing.
+func (o *reading) legOnly() {
+	l := o.far[0]
+	if len(l.Messages) > maxMessages {
+		o.c.Missing = cmp.Or(o.c.Missing, MissingTooLarge)
+	}
+	o.from = l.at
+	o.farLegs()
+	f := o.c.Far[0]
+	o.c.Method, o.c.At, o.c.Origin, o.c.Outcome = MethodLeg, l.at, f.Party, f.Outcome
+	o.c.Caller, o.c.Called = f.Identity.From, f.To
 }
 
 // A leg is a Leg whose messages have been redacted and read.
