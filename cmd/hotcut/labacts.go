@@ -9,7 +9,7 @@ import (
 // tell is the story, act by act. An error means that it can not go on; what merely went wrong is a fault.
 func (s *labStory) tell() error {
 	acts := []func() error{
-		s.opening, s.phonesRegister, s.flipUnderACall, s.rollbackUnderACall, s.canary, s.refusedAndCancelled, s.edgeKilled, s.storeGone,
+		s.opening, s.phonesRegister, s.flipUnderACall, s.rollbackUnderACall, s.canary, s.refusedAndCancelled, s.shadowed, s.edgeKilled, s.storeGone,
 	}
 	for _, act := range acts {
 		if err := act(); err != nil {

@@ -14,9 +14,10 @@ import (
 )
 
 const (
-	labBirchDesks = 12               // phones of the canary tenant: enough for a share to show
-	labOften      = time.Hour        // what most phones ask to be registered for
-	labSeldom     = 24 * time.Hour   // what one of them does
+	labBirchDesks = 12             // phones of the canary tenant: enough for a share to show
+	labOften      = time.Hour      // what most phones ask to be registered for
+	labSeldom     = 24 * time.Hour // what one of them does
+	labRings      = 150 * time.Millisecond
 	labNATIdle    = 20 * time.Second // after which the box forgets a phone that says nothing
 	labPassword   = "a lab has no secrets"
 )
@@ -30,6 +31,7 @@ type labPhone struct {
 	boxed     bool // behind the NAT
 	late      bool // its first day is the one of the move
 	asks      time.Duration
+	rings     time.Duration // before it answers
 }
 
 func (p *labPhone) domain() string {
@@ -52,8 +54,8 @@ var labPhones = func() []labPhone {
 		{name: "anna@acme.example", transport: "tcp", asks: labOften},
 		{name: "adam@acme.example", transport: "udp", asks: labOften, boxed: true},
 		{name: "adam-2@acme.example", transport: "udp", asks: labOften},
-		{name: "carol@cedar.example", transport: "tcp", asks: labOften},
-		{name: "cyril@cedar.example", transport: "udp", asks: labOften},
+		{name: "carol@cedar.example", transport: "tcp", asks: labOften, rings: labRings},
+		{name: "cyril@cedar.example", transport: "udp", asks: labOften, rings: labRings},
 	}
 	for i := range labBirchDesks {
 		list = append(list, labPhone{name: labDesk(i) + "@birch.example", transport: []string{"udp", "tcp"}[i/2%2], asks: labOften})
@@ -86,7 +88,7 @@ func (w *labWorld) makePhones(log *slog.Logger) (err error) {
 	}
 	for i, p := range labPhones {
 		p.edge = w.edges[i%len(w.edges)]
-		o := lab.PhoneOptions{AOR: labAoR(p.name), Password: labPassword, Proxy: p.edge.Outside, Transport: p.transport, Log: log}
+		o := lab.PhoneOptions{AOR: labAoR(p.name), Password: labPassword, Proxy: p.edge.Outside, Transport: p.transport, RingsFor: p.rings, Log: log}
 		if p.boxed {
 			o.NAT = w.nat
 		}

@@ -26,6 +26,8 @@ var (
 	labCoreIP   = netip.MustParseAddr("127.0.2.5")
 	labEdgeIPs  = []netip.Addr{netip.MustParseAddr("127.0.0.11"), netip.MustParseAddr("127.0.0.12")}
 	labOwnIPs   = []netip.Addr{netip.MustParseAddr("127.0.0.21"), netip.MustParseAddr("127.0.0.22")} // of the edges' own requests
+	labDarkIP   = netip.MustParseAddr("127.0.3.5")
+	labSinkIPs  = []netip.Addr{netip.MustParseAddr("127.0.0.41"), netip.MustParseAddr("127.0.0.42")} // of the copies of calls
 	labNATIP    = netip.MustParseAddr("127.0.0.31")
 )
 
@@ -39,6 +41,7 @@ type labWorld struct {
 	redis  *lab.Redis // nil with a real one
 	legacy *lab.Switch
 	core   *lab.Switch
+	dark   *lab.Switch // an instance of the core that gets copies of calls
 	edges  []*lab.Edge
 	nat    *lab.NAT
 	phones map[string]*labPhone // by name
@@ -82,17 +85,23 @@ func newLabWorld(o labOptions) (_ *labWorld, err error) {
 	return w, w.makePhones(log)
 }
 
-// makeSwitches makes two platforms with the same accounts, which challenge everything, with nonces that the other does not
+// makeSwitches makes two platforms, and a dark core, with the same accounts, which challenge everything, with nonces that the other does not
 // take. Each believes the other about who calls, since edges let nobody but platforms assert an identity. The legacy one has
 // never heard of Path.
 func (w *labWorld) makeSwitches(log *slog.Logger) (err error) {
-	o := lab.SwitchOptions{Accounts: labAccounts(), ChallengeCalls: true, Trusted: labOwnIPs, TrustedCalls: labEdgeIPs, MaxExpires: labSeldom, Log: log}
+	o := lab.SwitchOptions{Accounts: labAccounts(), ChallengeCalls: true, Trusted: labOwnIPs, TrustedCalls: labEdgeIPs, MaxExpires: labSeldom, Log: log, Plan: labPlan}
 	o.Platform, o.Server, o.IP, o.NoPath = "legacy", "lab-legacy", labLegacyIP, true
 	if w.legacy, err = lab.NewSwitch(o); err != nil {
 		return err
 	}
 	o.Platform, o.Server, o.IP, o.NoPath = "core", "lab-core", labCoreIP, false
-	w.core, err = lab.NewSwitch(o)
+	if w.core, err = lab.NewSwitch(o); err != nil {
+		return err
+	}
+	// The dark core knows nobody but the edges' shadows, and believes them.
+	o.Server, o.IP, o.Trusted, o.TrustedCalls = "lab-dark", labDarkIP, labSinkIPs, labSinkIPs
+	o.TrunkBack = true
+	w.dark, err = lab.NewSwitch(o)
 	return err
 }
 
@@ -105,7 +114,7 @@ func (w *labWorld) makeEdges() error {
 		name := fmt.Sprintf("edge-%d", i+1)
 		e, err := lab.NewEdge(w.binary, lab.EdgeOptions{
 			Name: name, IP: ip, Dir: filepath.Join(w.dir, name), Store: w.store, Keys: keys,
-			Legacy: w.legacy.Addr(), Core: w.core.Addr(), Own: labOwnIPs[i], Keepalive: labNATIdle / 4,
+			Legacy: w.legacy.Addr(), Core: w.core.Addr(), Dark: w.dark.Addr(), Shadow: labSinkIPs[i], Own: labOwnIPs[i], Keepalive: labNATIdle / 4,
 			LegacyTarget: lab.TargetOptions{ReachBack: "contact", Keep: "trust", ListsAll: true},
 			CoreTarget:   lab.TargetOptions{ReachBack: "path", Keep: "trust", ListsAll: true},
 		})
@@ -135,6 +144,7 @@ func (w *labWorld) start(ctx context.Context) {
 	w.life = ctx
 	w.running.Go(func() error { return w.legacy.Run(ctx) })
 	w.running.Go(func() error { return w.core.Run(ctx) })
+	w.running.Go(func() error { return w.dark.Run(ctx) })
 	w.running.Go(func() error { return w.nat.Run(ctx) })
 	for _, p := range w.phones {
 		w.running.Go(func() error { return p.Run(ctx) })

@@ -21,6 +21,8 @@ type EdgeOptions struct {
 	Keys   string         // file of token keys, the same for all edges
 	Legacy netip.AddrPort // the legacy switch, reached by UDP
 	Core   netip.AddrPort // the new core, reached by TCP
+	Dark   netip.AddrPort // an instance of the core that gets copies of calls; none without Shadow
+	Shadow netip.Addr     // address by which copies leave, and to which all must come that the dark core sends
 
 	// Own is the address by which the edge sends requests of its own, over UDP and TCP: what switches trust. None without.
 	Own          netip.Addr
@@ -66,6 +68,9 @@ listen:
   - {name: own-udp, side: own, transport: udp, address: "{{.OwnAt}}"}
   - {name: own-tcp, side: own, transport: tcp, address: "{{.OwnAt}}"}
 {{- end}}
+{{- if .Shadow.IsValid}}
+  - {name: sink, side: shadow, transport: udp, address: "{{.SinkAt}}"}
+{{- end}}
 platforms:
   legacy:
     targets: [{name: legacy-1, uri: "sip:{{.Legacy}};transport=udp", pool: main, {{.LegacyTarget}}}]
@@ -73,6 +78,9 @@ platforms:
   core:
     targets: [{name: core-1, uri: "sip:{{.Core}};transport=tcp", pool: main, {{.CoreTarget}}}]
     sources: [{{.Core.Addr}}/32]
+{{- if .Shadow.IsValid}}
+    dark: [{name: dark-1, uri: "sip:{{.Dark}}"}]
+{{- end}}
 media: {engine: embedded, ports: 20000-31999}
 admin: {socket: {{.Dir}}/edge.sock, metrics: "{{.Metrics}}"}
 limits:
@@ -104,26 +112,21 @@ func (t TargetOptions) String() string {
 // layout is an edge's file and the addresses in it.
 type layout struct {
 	EdgeOptions
-	Outside, Inside, Metrics, OwnAt netip.AddrPort
+	Outside, Inside, Metrics, OwnAt, SinkAt netip.AddrPort
 }
 
 // writeEdgeFile chooses ports and writes the configuration into the edge's folder.
 func writeEdgeFile(o EdgeOptions) (layout, string, error) {
 	l := layout{EdgeOptions: o}
-	for _, ip := range []netip.Addr{o.IP, o.Own} {
+	for _, ip := range []netip.Addr{o.IP, o.Own, o.Shadow} {
 		if ip.IsValid() && !ip.IsLoopback() || !o.IP.IsValid() {
 			return l, "", fmt.Errorf("lab: %s is not a loopback address", ip)
 		}
 	}
 	var held []func() error // all are held until all are known, or one could be handed out twice
-	places := []*netip.AddrPort{&l.Outside, &l.Inside, &l.Metrics}
-	if o.Own.IsValid() {
-		places = append(places, &l.OwnAt)
-	}
-	for _, at := range places {
-		ip := o.IP
-		if at == &l.OwnAt {
-			ip = o.Own
+	for at, ip := range map[*netip.AddrPort]netip.Addr{&l.Outside: o.IP, &l.Inside: o.IP, &l.Metrics: o.IP, &l.OwnAt: o.Own, &l.SinkAt: o.Shadow} {
+		if !ip.IsValid() {
+			continue
 		}
 		udp, tcp, err := listenBoth(ip)
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/emiago/sipgo/sip"
 )
@@ -24,6 +25,7 @@ type PhoneOptions struct {
 	Instance  string         // +sip.instance (RFC 5626 section 4.1); default a new urn:uuid
 	RegID     int            // reg-id; 0: none
 	Rings     bool           // rings until PickUp or CANCEL, instead of answering at once
+	RingsFor  time.Duration  // or answers after so long
 	Log       *slog.Logger
 
 	// Loses says which packets of audio get lost, on their way from the phone or to it; nil: none on purpose.
@@ -44,6 +46,7 @@ type Phone struct {
 	instance  string
 	regID     int
 	rings     bool
+	ringsFor  time.Duration
 
 	// Received is what reached the phone: calls to it, and requests in calls that it placed.
 	Received *Journal
@@ -73,7 +76,7 @@ func NewPhone(o PhoneOptions) (*Phone, error) {
 	}
 	p := &Phone{
 		aor: aor, proxy: o.Proxy.String(), transport: strings.ToUpper(o.Transport), name: "lab-phone",
-		instance: o.Instance, regID: o.RegID, rings: o.Rings,
+		instance: o.Instance, regID: o.RegID, rings: o.Rings, ringsFor: o.RingsFor,
 		Received: newJournal(), wallet: &wallet{user: aor.User, password: o.Password},
 		reg:    enrolment{callID: newCallID("reg"), changed: make(chan struct{})},
 		placed: make(map[string]*Call), taken: make(map[string]*dialog), lamps: make(map[string]*Lamp), pickUp: make(chan struct{}),
@@ -189,9 +192,16 @@ func (p *Phone) onInvite(req *sip.Request, tx sip.ServerTransaction) {
 		return
 	}
 	p.respond(req, tx, tag, 180, "Ringing", nil)
-	if p.rings {
+	if p.rings || p.ringsFor > 0 {
+		var enough <-chan time.Time
+		if p.ringsFor > 0 {
+			t := time.NewTimer(p.ringsFor)
+			defer t.Stop()
+			enough = t.C
+		}
 		select {
 		case <-lifted:
+		case <-enough:
 		case <-tx.Acks(): // cancelled: the transaction layer has sent 487
 			p.drop(id)
 			return

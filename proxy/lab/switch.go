@@ -51,6 +51,8 @@ type SwitchOptions struct {
 
 	Plan   map[string]Treatment // by user part, lower case: what is done with its calls besides ringing its phones
 	Faults Faults
+
+	TrunkBack bool // calls to numbers (+...) leave for where they came from, as those of a dark core whose trunk is the sink
 }
 
 // Switch is one platform: a registrar and a back-to-back call server in one.
@@ -71,8 +73,10 @@ type Switch struct {
 	minExpires, maxExpires                     time.Duration
 	serviceRoute                               string
 
-	plan   map[string]Treatment
-	faults atomic.Pointer[Faults]
+	plan map[string]Treatment
+
+	trunkBack bool
+	faults    atomic.Pointer[Faults]
 
 	mu    sync.Mutex // guards calls
 	calls map[string]*leg
@@ -105,7 +109,7 @@ func NewSwitch(o SwitchOptions) (*Switch, error) {
 		presence: &presence{calls: make(map[string]*watchedCall)}, notifier: &notifier{subs: make(map[string]*subscription)},
 		challengeCalls: o.ChallengeCalls, listLast: o.ListLast, noPath: o.NoPath, toSource: o.ToSource,
 		minExpires: o.MinExpires, maxExpires: o.MaxExpires, serviceRoute: o.ServiceRoute,
-		plan: o.Plan,
+		plan: o.Plan, trunkBack: o.TrunkBack,
 	}
 	s.faults.Store(&o.Faults)
 	var err error

@@ -61,6 +61,10 @@ func (s *Switch) onInvite(ctx context.Context, req *sip.Request, tx sip.ServerTr
 		s.treat(ctx, req, tx, tag, t)
 		return
 	}
+	if s.trunkBack && strings.HasPrefix(user, "+") {
+		s.finish(ctx, req, tx, tag, []invitation{s.trunk(req)}, 0)
+		return
+	}
 	if user != UserAnswer && user != UserHangup && user != UserRing {
 		contacts := s.reg.find(callee, s.guard.now())
 		if _, known := s.guard.account(callee); known || len(contacts) > 0 {

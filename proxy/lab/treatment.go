@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -68,6 +69,16 @@ func (s *Switch) callsTo(req *sip.Request, user string) []invitation {
 		calls[i].to = sip.Uri{Scheme: "sip", User: user, Host: to.Host}
 	}
 	return calls
+}
+
+// trunk is the INVITE of a call to a number, to where it came from.
+func (s *Switch) trunk(req *sip.Request) invitation {
+	to := sip.Uri{Scheme: "sip", User: req.Recipient.User, Host: req.Recipient.Host}
+	target := to
+	at := netip.MustParseAddrPort(req.Source()) // of the socket that it was read from
+	target.Host, target.Port = at.Addr().String(), int(at.Port())
+	return invitation{from: req.From().Address, to: to, target: target, destination: at.String(), transport: req.Transport(),
+		callID: newCallID("trunk"), session: s.server, asserted: true}
 }
 
 // finish rings and answers, or refuses with what was said; 404 where there was nobody to call.
