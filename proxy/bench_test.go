@@ -77,13 +77,14 @@ func itoa(i int) string {
 	return string(d[:])
 }
 
-// provider is a policy of 10,000 tenants.
+// provider is a policy of 10,000 tenants. Those whose calls are recorded are mirrored.
 func provider(b *testing.B) *policy.Snapshot {
 	list := make([]*policy.Tenant, 0, 10_000)
 	for i := range 10_000 {
 		list = append(list, &policy.Tenant{ID: "t" + itoa(i), Domains: []string{itoa(i) + ".example"}, Salt: "00112233445566778899aabbccddeeff", HashVer: 1})
 	}
-	list = append(list, &policy.Tenant{ID: "acme", Domains: []string{"acme.example"}, Salt: "00112233445566778899aabbccddeeff", HashVer: 1})
+	list = append(list, &policy.Tenant{ID: "acme", Domains: []string{"acme.example"}, Salt: "00112233445566778899aabbccddeeff", HashVer: 1,
+		Stage: policy.StageShadow, Mirror: policy.FullShare})
 	s, err := policy.NewSnapshot(policy.Head{Epoch: "e", Rev: 1}, policy.Globals{Default: "legacy", Halt: policy.HaltNone}, list)
 	if err != nil {
 		b.Fatal(err)

@@ -45,6 +45,7 @@ type simEdge struct {
 	said    func(to transport.Peer, msg []byte)
 	stepped func(callHash uint32)
 	sharing *Sharing
+	tap     Tap
 	dirty   bool // some binding has changed
 
 	captured *transport.Out
@@ -86,6 +87,7 @@ func (x *simEdge) start() {
 		cfg.Limits.Sources, slots = 512, 256
 	}
 	e.setLimits()
+	e.tap = x.tap
 	e.count = x.counters
 	e.readers.New = func() any { return new(reader) }
 	e.probes.init(e)

@@ -16,7 +16,13 @@ type simPolicy struct {
 	snap *policy.Snapshot
 }
 
-var simPolicies = sync.OnceValue(func() []simPolicy {
+var (
+	simPolicies = sync.OnceValue(func() []simPolicy { return newSimPolicies(false) })
+	simMirrored = sync.OnceValue(func() []simPolicy { return newSimPolicies(true) })
+)
+
+// newSimPolicies makes the policies; mirrored: calls that legacy serves are copied, which is to change nothing else.
+func newSimPolicies(mirrored bool) []simPolicy {
 	soon := int64(simEpoch/1e9) + 3600
 	stage := func(s policy.Stage) func(*policy.Tenant, *policy.Globals) {
 		return func(x *policy.Tenant, _ *policy.Globals) { x.Stage = s }
@@ -57,6 +63,12 @@ var simPolicies = sync.OnceValue(func() []simPolicy {
 		y := &policy.Tenant{ID: "birch", Domains: []string{"birch.example"}, Salt: "ffeeddccbbaa99887766554433221100", HashVer: 1, Stage: policy.StageCore}
 		g := policy.Globals{Default: "legacy", Halt: policy.HaltNone}
 		p.edit(x, &g)
+		if mirrored {
+			x.Mirror, x.MirrorSubs = policy.FullShare, true
+			if x.Stage == policy.StageLegacy {
+				x.Stage = policy.StageShadow
+			}
+		}
 		s, err := policy.NewSnapshot(policy.Head{Epoch: "e", Rev: uint64(i + 1)}, g, []*policy.Tenant{x, y})
 		if err != nil {
 			panic("policy " + strconv.Itoa(i) + ": " + err.Error())
@@ -64,4 +76,4 @@ var simPolicies = sync.OnceValue(func() []simPolicy {
 		p.snap = s.WithOverrides(p.own)
 	}
 	return list
-})
+}

@@ -14,6 +14,7 @@ import (
 
 // simWorld is what one seed makes: a minute of a small provider, and what it takes until all of it has ended.
 type simWorld struct {
+	policies  []simPolicy
 	n         *network
 	edges     []*simEdge
 	platforms [3]*simPlatform // by policy.Platform
@@ -41,6 +42,9 @@ type simBench struct {
 	records  [2]*callrecord.Log
 	spare    [2]*Edge
 	runs     int
+	policies []simPolicy
+	tap      Tap // of all edges; nil: none
+	heard    func(now int64, msg []byte)
 }
 
 func newSimBench() (*simBench, error) {
@@ -52,7 +56,7 @@ func newSimBench() (*simBench, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &simBench{dir: dir, counters: simCounters()}
+	b := &simBench{dir: dir, counters: simCounters(), policies: simPolicies()}
 	for i := range b.records {
 		if b.records[i], err = callrecord.Open(fmt.Sprintf("%s/calls%d", dir, i), 1<<20, 256); err != nil {
 			return nil, err
@@ -80,7 +84,8 @@ func (b *simBench) world(n *network) *simWorld {
 		w.platforms[p].p.wrong = 60
 	}
 	b.runs++
-	all := simPolicies()
+	all := b.policies
+	w.policies = all
 	for i := range 2 {
 		dir := fmt.Sprintf("%s/%d-%d", b.dir, b.runs, i)
 		if err := os.Mkdir(dir, 0o700); err != nil {
@@ -99,7 +104,13 @@ func (b *simBench) world(n *network) *simWorld {
 	}
 	for i, x := range w.edges {
 		x.sharing = w.redis.share(x)
-		x.heard = func(from transport.Peer, msg []byte) { w.judge.heard(i, x, from, msg) }
+		x.tap = b.tap
+		x.heard = func(from transport.Peer, msg []byte) {
+			if b.heard != nil {
+				b.heard(n.now, msg)
+			}
+			w.judge.heard(i, x, from, msg)
+		}
 		x.said = func(to transport.Peer, msg []byte) { w.judge.said(i, x, to, msg) }
 		x.stepped = func(uint32) {
 			w.judge.stepped(i, x)
@@ -253,7 +264,7 @@ func (w *simWorld) breaking(k int) {
 
 // operators change the policy, each edge learning of it in its own time.
 func (w *simWorld) operators() {
-	n, all := w.n, simPolicies()
+	n, all := w.n, w.policies
 	for range n.rng.IntN(12) {
 		p := &all[n.rng.IntN(len(all))]
 		at := n.between(0, simSpan)

@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"hash/maphash"
+
 	"github.com/hotcut/hotcut/policy"
 	"github.com/hotcut/hotcut/proxy/tap"
 	"github.com/hotcut/hotcut/proxy/wire"
@@ -24,6 +26,7 @@ type tapping struct {
 	leg       tap.Leg
 	emergency bool
 	acked     uint32 // hash of the last ACK
+	rev       uint64 // of the policy that decided
 	tenant    string
 }
 
@@ -47,7 +50,7 @@ func (s *shard) tapPlaced(a *arrival, r *request) {
 	if !h.inDialog {
 		s.tapDialog(a, r)
 	}
-	s.tapRequest(a.now, r, a.m)
+	s.tapRequest(r.began, r, a.m) // it may have waited since
 }
 
 // nearTap: the decision says mirror, and still names the platform of which copies are made.
@@ -55,7 +58,7 @@ func (a *arrival) nearTap(h *hop) (t tapping) {
 	if d := &h.decision; d.Mirror && d.Platform == policy.Legacy && !h.emergency {
 		switch string(a.m.Method.Of(a.m.Raw)) {
 		case "INVITE", "SUBSCRIBE", "OPTIONS", "REGISTER":
-			t = tapping{leg: tap.Near, tenant: d.Tenant}
+			t = tapping{leg: tap.Near, rev: d.Rev, tenant: d.Tenant}
 		}
 	}
 	return t
@@ -100,15 +103,15 @@ func (s *shard) tapOf(a *arrival, h *hop) *tapping {
 func (s *shard) farTap(a *arrival, r *request) tapping {
 	if r.dialog == nil {
 		if d := s.dialogs[dialogKey(a.m, true)]; d != nil && d.taps[tap.Near-1].leg != 0 {
-			return tapping{leg: tap.Far, tenant: d.taps[tap.Near-1].tenant}
+			return tapping{leg: tap.Far, rev: d.rev, tenant: d.taps[tap.Near-1].tenant}
 		}
-	}
-	h := &r.hop
-	if mirrored(h.tenant) {
-		return tapping{leg: tap.Far, tenant: h.tenant.Tenant.ID}
 	}
 	if a.policy == nil {
 		return tapping{}
+	}
+	h := &r.hop
+	if mirrored(h.tenant) {
+		return tapping{leg: tap.Far, rev: a.policy.Rev(), tenant: h.tenant.Tenant.ID}
 	}
 	format := "e164"
 	if h.to.kind == endCarrier {
@@ -135,17 +138,14 @@ func (s *shard) farTap(a *arrival, r *request) tapping {
 		return tapping{}
 	}
 	to, _, _ := a.party(a.m.RequestURI.Of(a.m.Raw), a.user[:0:128], a.fold[:0:128])
-	return tapping{leg: tap.Far, tenant: rec.Tenant.ID, emergency: rec.IsEmergency(to)}
+	return tapping{leg: tap.Far, rev: a.policy.Rev(), tenant: rec.Tenant.ID, emergency: rec.IsEmergency(to)}
 }
 
 const maxNamed = 8 // elements of one header in which a tenant is looked for
 
 // inNameOf is the mirrored tenant that a URI belongs to; nil: none.
 func (s *shard) inNameOf(a *arrival, uri []byte, format string) *policy.Record {
-	user, host, ok := a.party(uri, a.user[128:128], a.fold[128:128])
-	if !ok {
-		return nil
-	}
+	user, host, _ := a.party(uri, a.user[128:128], a.fold[128:128])
 	rec := a.policy.ByDomain(host)
 	if rec == nil {
 		s.scratch[0] = policy.AppendNormalised(s.scratch[0], format, user)
@@ -172,7 +172,7 @@ func (s *shard) tapRequest(now int64, r *request, m *wire.Message) {
 
 // tapResponse copies a response that came on a branch, as it came, unless it repeats the one before.
 func (s *shard) tapResponse(now int64, b *branch, m *wire.Message) {
-	hash := s.edge.hash(m.Raw)
+	hash := s.edge.echo(m.Raw)
 	if hash == b.tapped {
 		return
 	}
@@ -190,7 +190,7 @@ func (s *shard) tapAck(a *arrival, h *hop) {
 	if t == nil {
 		return
 	}
-	hash := s.edge.hash(a.m.Raw)
+	hash := s.edge.echo(a.m.Raw)
 	if hash == t.acked {
 		return
 	}
@@ -199,11 +199,14 @@ func (s *shard) tapAck(a *arrival, h *hop) {
 	s.put(a.now, tap.Request, &r, !h.towardsB, r.tapPlatform(), a.m.Raw)
 }
 
+// echo is a hash by which a message is known when it comes again.
+func (e *Edge) echo(raw []byte) uint32 { return uint32(maphash.Bytes(e.fuse.seed, raw)) }
+
 // put hands over an event. It stands in the shard's scratch: on the stack it would escape.
 func (s *shard) put(now int64, k tap.Kind, r *request, upstream bool, platform policy.Platform, raw []byte) {
 	ev := &s.tapped
 	*ev = tap.Event{At: now, Kind: k, Leg: r.tap.leg, Upstream: upstream, Tenant: r.tap.tenant, Platform: platformWords[platform],
-		Rev: r.hop.decision.Rev, Emergency: r.tap.emergency, Party: r.tapParty()}
+		Rev: r.tap.rev, Emergency: r.tap.emergency, Party: r.tapParty()}
 	s.edge.tap.Put(ev, raw)
 }
 
