@@ -88,7 +88,7 @@ type branch struct {
 	said      bool   // its refusal is among those kept
 	large     bool   // it went by the stream that its target has for large requests
 	over      bool   // its machine has ended; kept for what may still come
-	tapped    uint32 // hash of the last response that was copied
+	tapped    uint32 // echo of the last response that was copied
 }
 
 // tag names the branch to the transport: Call-ID hash and part of the branch.

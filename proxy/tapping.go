@@ -25,7 +25,7 @@ type Tap interface {
 type tapping struct {
 	leg       tap.Leg
 	emergency bool
-	acked     uint32 // hash of the last ACK
+	acked     uint32 // echo of the last ACK
 	rev       uint64 // of the policy that decided
 	tenant    string
 }
@@ -172,11 +172,11 @@ func (s *shard) tapRequest(now int64, r *request, m *wire.Message) {
 
 // tapResponse copies a response that came on a branch, as it came, unless it repeats the one before.
 func (s *shard) tapResponse(now int64, b *branch, m *wire.Message) {
-	hash := s.edge.echo(m.Raw)
-	if hash == b.tapped {
+	echo := s.edge.echo(m)
+	if echo == b.tapped {
 		return
 	}
-	b.tapped = hash
+	b.tapped = echo
 	platform := b.req.tapPlatform()
 	if b.target >= 0 {
 		platform = b.req.topo.targets[b.target].platform
@@ -190,17 +190,24 @@ func (s *shard) tapAck(a *arrival, h *hop) {
 	if t == nil {
 		return
 	}
-	hash := s.edge.echo(a.m.Raw)
-	if hash == t.acked {
+	echo := s.edge.echo(a.m)
+	if echo == t.acked {
 		return
 	}
-	t.acked = hash
+	t.acked = echo
 	r := request{who: a.who, hop: *h, topo: a.topo, tap: *t}
 	s.put(a.now, tap.Request, &r, !h.towardsB, r.tapPlatform(), a.m.Raw)
 }
 
-// echo is a hash by which a message is known when it comes again.
-func (e *Edge) echo(raw []byte) uint32 { return uint32(maphash.Bytes(e.fuse.seed, raw)) }
+// echo tells a response on a branch, or an ACK of a dialog, from the one before: by status, CSeq, who speaks or is spoken to, and
+// where it is a reliable one its RSeq (RFC 3262). A 180 that says nothing new is an echo, too. 0: none.
+func (e *Edge) echo(m *wire.Message) uint32 {
+	h := maphash.Bytes(e.fuse.seed, m.To.Tag.Of(m.Raw))
+	if i := m.Find(wire.HRSeq); i >= 0 {
+		h += maphash.Bytes(e.fuse.seed, m.Value(i)) >> 1
+	}
+	return uint32(h) ^ m.CSeq<<10 ^ uint32(m.Status) | 1<<31
+}
 
 // put hands over an event. It stands in the shard's scratch: on the stack it would escape.
 func (s *shard) put(now int64, k tap.Kind, r *request, upstream bool, platform policy.Platform, raw []byte) {
