@@ -26,12 +26,12 @@ func (s *shard) ack(a *arrival, out *transport.Out) {
 		s.edge.drop(causeBadToken)
 		return
 	}
-	if a.state == noToken {
+	if a.state == noToken || a.token.kind == tokenFlow { // of a call to a phone that was turned over, too
 		if c, ok := s.edge.ring.Get(a.key, a.now); ok && s.ringHop(a, c, &h) {
 			s.forwardBare(a, &h, out) // a hop ACK after a restart
 			return
 		}
-		if d, _ := s.findDialog(a.m); d == nil {
+		if d, _ := s.findDialog(a.m); d == nil && a.state == noToken {
 			s.edge.drop(causeStrayAck)
 			return
 		}

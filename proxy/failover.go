@@ -129,8 +129,8 @@ func (s *shard) branchFailed(now int64, b *branch, why cause, out *transport.Out
 	}
 }
 
-// endBranch frees a branch, but keeps an INVITE's that we gave up, or that was silent for too long, for 64*T1: it may still ring,
-// or answer.
+// endBranch frees a branch, but keeps an INVITE's that we gave up, or that failed without an answer, for 64*T1: it may still
+// ring, or answer.
 func (s *shard) endBranch(now int64, b *branch) {
 	b.over = true
 	if b.given && b.req.invite && b.sent != nil {

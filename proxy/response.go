@@ -140,9 +140,11 @@ func (s *shard) stepClient(now int64, b *branch, ev transaction.Event, m *wire.M
 		s.sendCancel(now, b, out)
 	case do&transaction.DoTimeout != 0:
 		s.branchFailed(now, b, causeTimeout, out)
-		b.given = b.given || b.req.invite // it may still have got it: see endBranch
 	case do&transaction.DoError != 0:
 		s.branchFailed(now, b, causeTransport, out)
+	}
+	if do&(transaction.DoTimeout|transaction.DoError) != 0 {
+		b.given = b.given || b.req.invite // it may still have got it: see endBranch
 	}
 	if do&transaction.DoEnd != 0 {
 		s.endBranch(now, b)
@@ -307,12 +309,15 @@ func (s *shard) lateResponse(from transport.Peer, m *wire.Message, id branchID, 
 			case m.Status < 300 && m.Status >= 200:
 				s.restoreDialog(m, key)
 				s.edge.ring.Mark(key, true, true)
-			case s.concluded(key): // a target that was given up long ago: the caller has had an answer
+			case m.Status >= 300 && s.concluded(key): // a target that was given up long ago: the caller has had an answer
 				s.edge.drop(causeStrayResponse)
 				return
 			}
-			to := transport.Peer{Listener: l.index, Proto: proto, Addr: upstream}
-			if proto != transport.UDP { // never dial out to deliver a response to an outsider
+			r := s.requests[key]
+			if r != nil && (!r.invite || m.Status/100 != 2) {
+				r = nil
+			}
+			if proto != transport.UDP && r == nil { // never dial out to deliver a response to an outsider
 				s.edge.drop(causeNoFlow)
 				return
 			}
@@ -321,7 +326,12 @@ func (s *shard) lateResponse(from transport.Peer, m *wire.Message, id branchID, 
 			if s.edge.media.asks() && s.consults(s.in.now, from, m, way.answerer, s.edge.callHash(m.CallID.Of(raw))) {
 				return
 			}
-			out.End(to, s.popVia(out.Begin(), m, way), uint64(s.edge.callHash(m.CallID.Of(raw))))
+			resp := s.popVia(out.Begin(), m, way)
+			if r != nil { // the target has refused before, which is still being repeated: no longer
+				s.up(s.in.now, r, m.Status, resp, out)
+				return
+			}
+			out.End(transport.Peer{Listener: l.index, Proto: transport.UDP, Addr: upstream}, resp, uint64(s.edge.callHash(m.CallID.Of(raw))))
 			s.edge.count.stateless.Add(0, 1)
 			return
 		}
@@ -329,9 +339,12 @@ func (s *shard) lateResponse(from transport.Peer, m *wire.Message, id branchID, 
 	s.edge.drop(causeStrayResponse)
 }
 
-// concluded tells whether this process has sent a final response upstream for an INVITE. After a restart nobody knows what the
-// process before it has sent, and whether it arrived: what a target then repeats passes.
+// concluded tells whether this process sends, or has sent, a final response upstream for an INVITE. After a restart nobody knows
+// what the process before it has sent, and whether it arrived: what a target then repeats passes.
 func (s *shard) concluded(upstream choice.Key) bool {
+	if s.requests[upstream] != nil {
+		return true // it is still at it, or has just been
+	}
 	at, ok := s.edge.ring.Finished(upstream)
 	return ok && at >= s.edge.started.UnixNano()
 }

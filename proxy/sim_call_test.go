@@ -3,18 +3,20 @@ package proxy
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 )
 
 // simCall is an INVITE by whom it is from: what becomes of it, and what its caller does next.
 type simCall struct {
-	p      *simParty
-	a      *simAgent
-	id     string
-	uri    string
-	client *simClient
-	honest bool // everybody in it keeps to the rules: it must go well
-	sos    bool
+	p          *simParty
+	a          *simAgent
+	id         string
+	uri        string
+	client     *simClient
+	honest     bool // everybody in it keeps to the rules: it must go well
+	sos        bool
+	unverified bool // its source has not shown that it hears us
 
 	talk      time.Duration
 	cancelAt  time.Duration // 0: never
@@ -77,6 +79,16 @@ func (c *simCall) cancel() {
 	}
 	x.text += "Content-Length: 0\r\n\r\n"
 	x.start()
+}
+
+// asks: a party has an INVITE out that the dialog of a request is of. It has not heard that it was answered.
+func (w *simWorld) asks(p *simParty, m *simMsg) bool {
+	for _, c := range w.calls {
+		if c.p == p && c.id == m.callID && strings.Contains(c.client.text, ";tag="+m.toTag+"\r\n") {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *simCall) failed(code int) {

@@ -134,6 +134,9 @@ func simParam(value, name string) string {
 		return ""
 	}
 	v := value[i+len(name)+2:]
+	if v != "" && v[0] == '"' {
+		return v[:strings.IndexByte(v[1:], '"')+2]
+	}
 	if j := strings.IndexAny(v, ";> ,"); j >= 0 {
 		v = v[:j]
 	}

@@ -23,6 +23,7 @@ type simPhone struct {
 	nonce   string
 	nc      int
 	bound   bool
+	flying  bool // a REGISTER is under way
 	rings   bool // it takes calls
 	sub     *simLeg
 	timer   int // number of the refresh that counts
@@ -59,6 +60,11 @@ func (ph *simPhone) uri(user string) string { return "sip:" + user + "@" + ph.do
 // register tells where the phone is; expires 0: that it leaves.
 func (ph *simPhone) register(expires int) {
 	w := ph.w
+	if ph.flying { // one after the other (RFC 3261 section 10.2)
+		w.n.after(time.Second, func() { ph.register(expires) })
+		return
+	}
+	ph.flying = true
 	ph.timer++
 	ph.cseq++
 	switch {
@@ -89,6 +95,7 @@ func (ph *simPhone) ask(expires, round, timer int) {
 			return
 		}
 		told = true
+		ph.flying = m.status == 401 && round < 3
 		switch {
 		case m.status/100 == 2:
 			ph.bound = expires > 0
@@ -108,7 +115,7 @@ func (ph *simPhone) ask(expires, round, timer int) {
 			ph.later(timer)
 		}
 	}
-	c.gone = func() { ph.later(timer) }
+	c.gone = func() { ph.flying = false; ph.later(timer) }
 	c.start()
 }
 
@@ -159,6 +166,7 @@ func (ph *simPhone) rebind() {
 			w.spoil(c.id)
 		}
 	}
+	ph.bound = false
 	delete(w.n.nodes, ph.a.addr)
 	ph.a.addr = netip.AddrPortFrom(ph.a.addr.Addr(), ph.a.addr.Port()+1)
 	ph.a.listen()

@@ -7,7 +7,7 @@ func (w *simWorld) verdict() {
 	n := w.n
 	w.judge.close()
 	for _, ph := range w.phones {
-		if ph.prompts > 0 && !w.kills {
+		if ph.prompts > 0 && !w.kills && !w.storm {
 			n.fail("%s was asked for a password %d times", ph.p.name, ph.prompts)
 		}
 	}
@@ -21,6 +21,9 @@ func (w *simWorld) verdict() {
 	for _, c := range w.calls {
 		if w.spoiled[c.id] || !c.honest || c.a.tcp && w.kills || w.kills && byStream(legs[c.id]) {
 			continue
+		}
+		if c.code == 0 && c.unverified && w.weather == "loss" {
+			continue // our own final is sent once, and can be lost (edge.md, "Overload and abuse")
 		}
 		if c.code == 0 && !c.timedOut {
 			n.fail("%s: the INVITE never ended (ringing %t)", c.id, c.rang)
@@ -127,5 +130,5 @@ func (w *simWorld) left() {
 
 const (
 	simSettle = 6 * time.Minute // Timer C and what comes after it
-	simNight  = 13 * time.Hour  // the index forgets what was never hung up
+	simNight  = 30 * time.Hour  // the index forgets what was never hung up, and registrars what was raised to a day
 )

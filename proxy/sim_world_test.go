@@ -25,7 +25,6 @@ type simWorld struct {
 	order     []*simLeg // callees', in order of birth
 	endsCall  map[string]bool
 	spoiled   map[string]bool // Call-IDs of which nothing is expected
-	forgotten map[string]bool // whose dialogs are nobody's by design
 	reinvited map[*simLeg][]*simServer
 	serial    int
 	storm     bool // what is lost may be lost for good: only what is never allowed is judged
@@ -70,7 +69,7 @@ func (b *simBench) close() { os.RemoveAll(b.dir) }
 const simSpan = time.Minute
 
 func (b *simBench) world(n *network) *simWorld {
-	w := &simWorld{n: n, endsCall: map[string]bool{}, spoiled: map[string]bool{}, forgotten: map[string]bool{}, reinvited: map[*simLeg][]*simServer{}}
+	w := &simWorld{n: n, endsCall: map[string]bool{}, spoiled: map[string]bool{}, reinvited: map[*simLeg][]*simServer{}}
 	w.redis = newSimRedis(w)
 	w.judge = newSimJudge(w)
 	var streams [2][]int
@@ -147,7 +146,7 @@ func (w *simWorld) upkeep(x *simEdge) {
 	every := 200 * time.Millisecond
 	switch {
 	case w.night:
-		every = 20 * time.Minute
+		every = time.Hour
 	case w.quiet:
 		every = 5 * time.Second
 	}
@@ -351,7 +350,7 @@ func (w *simWorld) dial(ph *simPhone, i int) {
 		}
 	}
 	c := ph.call(user, extra)
-	c.sos = user == "911"
+	c.sos, c.unverified = user == "911", !ph.bound && !ph.a.tcp
 	c.talk = n.between(0, 20*time.Second)
 	if n.chance(200) {
 		c.cancelAt = n.between(0, 4*time.Second)
