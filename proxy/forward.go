@@ -174,6 +174,9 @@ func (s *shard) launch(now int64, r *request, m *wire.Message, out *transport.Ou
 		}
 	}
 	out.End(b.peer, buf, b.tag())
+	if r.invite && r.last == nil && !r.trying.Armed() { // it was parked: no 100 before the target has the INVITE
+		s.wheel.Set(&r.trying, transaction.Time(now).Add(tryingAfter))
+	}
 }
 
 func (s *shard) branchOf(r *request, m *wire.Message) branchID {
@@ -411,6 +414,9 @@ type trying request
 // (A 100 in the INVITE's own batch was tried: on a loaded machine the callee's answer overtook it.)
 func (s *shard) sendTrying(now int64, r *request, out *transport.Out) {
 	m := &s.again
+	if r.current == nil { // parked: if we die now, the caller must ask again
+		return
+	}
 	if r.final || r.last != nil || r.raw == nil || m.Scan(r.raw, &s.edge.limits) != wire.FaultNone {
 		return
 	}

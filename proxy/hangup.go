@@ -1,6 +1,9 @@
 package proxy
 
 import (
+	"bytes"
+	"slices"
+
 	"github.com/hotcut/hotcut/proxy/transaction"
 	"github.com/hotcut/hotcut/proxy/transport"
 )
@@ -29,6 +32,7 @@ func (s *shard) hungUp(now int64, p transport.Peer, carried func(tag uint64) boo
 			lost = append(lost, b)
 		}
 	}
+	slices.SortFunc(lost, func(a, b *branch) int { return bytes.Compare(a.id[:], b.id[:]) }) // a map has no order, and runs repeat
 	for _, b := range lost {
 		s.fired = b.callHash
 		s.stepClient(now, b, transaction.TransportError, nil, out)

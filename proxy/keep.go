@@ -1,10 +1,13 @@
 package proxy
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -40,8 +43,8 @@ type keeper struct {
 
 	mu       sync.Mutex // guards what follows
 	kept     map[location.ID]*keptBinding
-	byTenant map[string]map[location.ID]*keptBinding
-	marked   []*keptBinding // in order; each at most once
+	byTenant map[string][]*keptBinding // in no order, but in the same one in every run
+	marked   []*keptBinding            // in order; each at most once
 	wheel    transaction.Wheel
 	lanes    map[laneKey]*lane
 	policy   *policy.Snapshot
@@ -53,6 +56,7 @@ type keeper struct {
 type keptBinding struct {
 	id     location.ID
 	tenant string // by the policy of the last look
+	place  int    // in its list of byTenant
 	taken  int64  // Stamp of the registration by which it became ours; 0: it was when we started
 	timer  transaction.Timer
 	marked bool
@@ -116,7 +120,7 @@ const (
 func (k *keeper) init(e *Edge, table *location.Table, binding []byte) {
 	k.edge, k.table = e, table
 	k.kept = map[location.ID]*keptBinding{}
-	k.byTenant = map[string]map[location.ID]*keptBinding{}
+	k.byTenant = map[string][]*keptBinding{}
 	k.lanes = map[laneKey]*lane{}
 	mac := hmac.New(sha256.New, binding)
 	mac.Write([]byte("hotcut call-id of our own registrations"))
@@ -158,7 +162,8 @@ func (k *keeper) loadSecrets(path string) error {
 func (k *keeper) start(now int64) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for b := range k.table.All() {
+	list := slices.SortedFunc(k.table.All(), func(a, b *location.Binding) int { return bytes.Compare(a.ID[:], b.ID[:]) })
+	for _, b := range list { // in the same order in every run
 		if x := k.take(b); x != nil && !x.marked {
 			k.wheel.Set(&x.timer, transaction.Time(now+int64(stableHash(b.ID[:])%keepSpread)*1e6))
 		}
@@ -194,17 +199,18 @@ func (k *keeper) take(b *location.Binding) *keptBinding {
 }
 
 func (k *keeper) file(x *keptBinding) {
-	m := k.byTenant[x.tenant]
-	if m == nil {
-		m = map[location.ID]*keptBinding{}
-		k.byTenant[x.tenant] = m
-	}
-	m[x.id] = x
+	list := k.byTenant[x.tenant]
+	x.place = len(list)
+	k.byTenant[x.tenant] = append(list, x)
 }
 
 func (k *keeper) unfile(x *keptBinding) {
-	m := k.byTenant[x.tenant]
-	if delete(m, x.id); len(m) == 0 {
+	list := k.byTenant[x.tenant]
+	last := len(list) - 1
+	list[x.place] = list[last]
+	list[x.place].place = x.place
+	list[last] = nil
+	if k.byTenant[x.tenant] = list[:last]; last == 0 {
 		delete(k.byTenant, x.tenant)
 	}
 }
@@ -274,11 +280,11 @@ func (k *keeper) notice(s *policy.Snapshot, topo *topology) {
 	k.policy, k.topo = s, topo
 	all := reloaded || old == nil || old.Overrides() != s.Overrides() || old.Globals().Halt != s.Globals().Halt ||
 		old.Globals().Default != s.Globals().Default
-	for id, m := range k.byTenant {
+	for _, id := range slices.Sorted(maps.Keys(k.byTenant)) {
 		if !all && id != "" && old.Tenant(id) == s.Tenant(id) {
 			continue
 		}
-		for _, x := range m {
+		for _, x := range k.byTenant[id] {
 			k.mark(x)
 		}
 	}

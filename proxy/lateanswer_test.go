@@ -1,11 +1,13 @@
 package proxy
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/hotcut/hotcut/policy"
+	"github.com/hotcut/hotcut/proxy/location"
 )
 
 // A target that was given up for its silence refuses the call long after it has ended: the caller has had an answer, and
@@ -96,4 +98,25 @@ func TestAckOfOurRefusal(t *testing.T) {
 	l.to = sc.legacy[0].want("SIP/2.0 503").headers("To")[0]
 	sc.legacy[0].send(l.edge, hopAckOf(l.text("ACK", "Route: "+reg.headers("Path")[0]+"\n")))
 	sc.phone.silent()
+}
+
+// While a call waits for its phone's hand-over the caller hears nothing, not even 100: should we die now, it must ask again.
+func TestNoTryingWhileParked(t *testing.T) {
+	sc := newScene(t, tenant("acme", policy.StageCore)).start()
+	b := &location.Binding{ID: location.ID{1}, Tenant: "acme", AoR: "bob@acme.example", Unit: "bob", To: "sip:bob@acme.example", Contact: "<sip:bob@192.0.2.9:5060>",
+		URI: "sip:bob@192.0.2.9:5060", CallID: "r", CSeq: 1, Asked: 600, Told: sc.n.now/1e9 + 600,
+		Flow: location.Flow{Edge: "edge-1", Listener: "out", Proto: "udp", Addr: netip.MustParseAddrPort("192.0.2.9:5060")}, Stamp: sc.n.now / 1e3}
+	*b.Of(location.Legacy) = location.Hold{Until: sc.n.now/1e9 + 600, Stamp: sc.n.now / 1e3}
+	sc.edge().location.Put(b)
+	sc.edge().revSince.Store(sc.n.now)
+	for i := range sc.edge().topo.Load().targets {
+		sc.edge().topo.Load().targets[i].keep = keepTrust
+	}
+	sc.phone.invite("one", "sip:anna@acme.example", "sip:bob@acme.example", "User-Agent: "+strings.Repeat("x", 500)+"\n")
+	sc.pass(2 * time.Second)
+	if len(sc.phone.got) != 0 || len(sc.core[0].got) != 0 {
+		t.Fatalf("the phone got %d messages, the platform %d", len(sc.phone.got), len(sc.core[0].got))
+	}
+	sc.core[0].want("INVITE ")
+	sc.phone.want("SIP/2.0 100")
 }
