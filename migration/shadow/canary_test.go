@@ -42,7 +42,15 @@ func TestACanaryThatDoesNotArriveVerifiesNothing(t *testing.T) {
 func TestAnEscapeStopsMirroring(t *testing.T) {
 	for name, escape := range map[string]func(w *world){
 		"a marked message at another listener": func(w *world) {
-			w.m.tapped(w.now, &tap.Event{At: w.now, Kind: tap.Escape, Party: "carrier"}, nil)
+			w.refused("carrier", "sip:+12025550100@acme.example", markHeader+": "+w.m.id.mark("some-call")+"\r\n")
+		},
+		"a call of a phone as only dark cores know it": func(w *world) {
+			w.m.tokens[sinkPrefix+"known"] = &binding{}
+			w.refused("stranger", "sip:"+sinkPrefix+"known@192.0.2.7", "")
+			delete(w.m.tokens, sinkPrefix+"known")
+		},
+		"something of a dark core's address": func(w *world) {
+			w.refused("dark", "sip:192.0.2.7", "")
 		},
 		"the canary comes in from outside": func(w *world) {
 			k := w.talk("esc", canaryPrefix+"hotcut", "+12025550199")
@@ -78,4 +86,23 @@ func TestAnEscapeStopsMirroring(t *testing.T) {
 			w.rest()
 		})
 	}
+}
+
+// refused is a request that the edge refused as a copy.
+func (w *world) refused(party, uri, lines string) {
+	w.m.tapped(w.now, &tap.Event{At: w.now, Kind: tap.Escape, Party: party}, []byte("INVITE "+uri+" SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKx\r\n"+
+		"From: <sip:a@192.0.2.9>;tag=x\r\nTo: <"+uri+">\r\nCall-ID: x\r\nCSeq: 1 INVITE\r\nMax-Forwards: 70\r\n"+lines+"Content-Length: 0\r\n\r\n"))
+}
+
+// Anybody can send a mark to an edge; nobody can end mirroring by it.
+func TestAForgedMarkStopsNothing(t *testing.T) {
+	w := newWorld(t)
+	w.refused("stranger", "sip:1002@acme.example", markHeader+": 1\r\n")
+	w.refused("stranger", "sip:1002@acme.example", markHeader+": some-call;0123456789abcdef\r\n")
+	w.refused("phone", "sip:"+sinkPrefix+"0123456789abcdef0123@192.0.2.7", "")
+	w.m.tapped(w.now, &tap.Event{At: w.now, Kind: tap.Escape, Party: "carrier"}, []byte("nothing"))
+	if s := w.m.snapshotStats(); s.Stopped != "" || s.Escaped != 0 || s.Dropped["forged"] != 4 || len(w.alarms) != 0 {
+		t.Errorf("%+v, alarms %q", s, w.alarms)
+	}
+	w.rest()
 }

@@ -129,7 +129,7 @@ func (m *machine) send(dk *dark, to netip.AddrPort, raw []byte) {
 func (m *machine) tapped(now int64, ev *tap.Event, raw []byte) {
 	m.clock(now)
 	if ev.Kind == tap.Escape {
-		m.escape("a message of the shadow's reached " + ev.Party)
+		m.escaped(ev, raw)
 		return
 	}
 	switch {

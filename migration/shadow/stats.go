@@ -25,11 +25,12 @@ const (
 	DropMethod                // a method that is never mirrored
 	DropUnbuilt               // what was tapped could not be made into a message to the dark core
 	DropFile                  // the recorder's file has reached its limit
+	DropForged                // a message that somebody marked as a copy, and that is none of ours
 	dropKinds
 )
 
 var dropWords = [dropKinds]string{"ring_full", "too_large", "malformed", "not_mirrored", "stopped", "calls_full", "memory", "messages_full", "legs_full", "orphan",
-	"source", "inbox_full", "send", "unmatched", "table_full", "emergency", "method", "unbuilt", "file_full"}
+	"source", "inbox_full", "send", "unmatched", "table_full", "emergency", "method", "unbuilt", "file_full", "forged"}
 
 func (d Drop) String() string {
 	if int(d) < len(dropWords) {
