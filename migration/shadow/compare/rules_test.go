@@ -188,6 +188,12 @@ var ruleCases = []ruleCase{
 	{"anonymous on forwarded calls", aCall, who(func(i *record.Identity) { i.From = "anonymous" }), nil},
 	{"the forwarder's number on forwarded calls", aCall, who(func(i *record.Identity) { i.From = mainLine }), nil},
 	{"no asserted identity", aCall, who(func(i *record.Identity) { i.PAI = nil }), nil},
+	{"the caller that the edge vouched for is passed on", aHunt, who(func(i *record.Identity) { i.PAI = []record.Address{i.From} }),
+		who(func(i *record.Identity) { i.PAI = nil })},
+	{"another number is asserted than legacy shows", aHunt, who(func(i *record.Identity) { i.PAI = []record.Address{stranger} }),
+		who(func(i *record.Identity) { i.PAI = nil })},
+	{"the number of a hidden caller is asserted", aHunt, who(func(i *record.Identity) { i.PAI = []record.Address{outsider} }),
+		who(func(i *record.Identity) { i.From, i.PAI = "anonymous", nil })},
 	{"no caller on plain calls", aHunt, who(func(i *record.Identity) { i.From, i.PAI, i.RPID = "", nil, nil }), nil},
 	{"another caller", aHunt, who(func(i *record.Identity) { i.From, i.PAI = stranger, []record.Address{stranger} }), nil},
 	{"a hidden caller is shown", aHunt, who(func(i *record.Identity) { i.From = outsider }), who(func(i *record.Identity) { i.From = "anonymous" })},
@@ -297,7 +303,10 @@ func mirrored(t *testing.T, name string, a, b *record.Call) {
 			if k := swap[kind]; back && k != "" {
 				kind = k
 			}
-			if d.Field != "far.delay" { // counted from legacy's first leg
+			switch {
+			case d.Field == "far.delay": // counted from legacy's first leg
+			case d.Field == "identity.pai" && swap[d.Kind] != "": // the edge vouches to the core alone
+			default:
 				all = append(all, d.Field+" "+kind)
 			}
 		}
