@@ -28,6 +28,11 @@ type kamailio struct {
 // startKamailio runs the configuration with a value for each define, such as `CALLEE="sip:127.0.0.1:5090"`.
 func startKamailio(t *testing.T, name, config string, defines ...string) *kamailio {
 	t.Helper()
+	return startKamailioAt(t, freeAddr(t), name, config, defines...)
+}
+
+func startKamailioAt(t *testing.T, addr, name, config string, defines ...string) *kamailio {
+	t.Helper()
 	bin, err := exec.LookPath("kamailio")
 	if err != nil {
 		t.Fatal("kamailio is not installed: apt-get install kamailio")
@@ -37,7 +42,7 @@ func startKamailio(t *testing.T, name, config string, defines ...string) *kamail
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	k := &kamailio{t: t, addr: freeAddr(t), log: filepath.Join(dir, name+".log")}
+	k := &kamailio{t: t, addr: addr, log: filepath.Join(dir, name+".log")}
 	// In the foreground, log to stderr, run directory of its own, little memory.
 	k.args = []string{bin, "-DD", "-E", "-f", file, "-w", dir, "-Y", dir, "-m", "64", "-M", "8", "-l", "udp:" + k.addr, "-l", "tcp:" + k.addr}
 	for _, d := range defines {

@@ -62,6 +62,9 @@ type site struct {
 	secrets            string   // the text of the secrets file; empty: none
 	relays             bool     // the edges relay media, each at addresses of its own
 	media              string   // the edges' media section, in one line; empty: none
+	sinks              []string // addresses of the edges' listeners of side shadow, by edge; none: they have none
+	dark               string   // the dark cores, each as in the configuration, with commas between them
+	flags              []string // more flags of `hotcut edge`
 }
 
 // newRig has two edges and one target on each platform.
@@ -137,6 +140,7 @@ type edge struct {
 	outside string
 	inside  string
 	state   string
+	flags   []string
 	cmd     *exec.Cmd
 	done    chan struct{}
 	client  *admin.Client
@@ -154,9 +158,10 @@ keys: {{.Keys}}
   - {name: in, side: inside, transport: udp, address: "{{.Inside}}"}
   - {name: in-tcp, side: inside, transport: tcp, address: "{{.Inside}}"}
 {{with .Own}}  - {name: own, side: own, transport: udp, address: "{{.}}"}
+{{end}}{{with .Sink}}  - {name: sink, side: shadow, transport: udp, address: "{{.}}"}
 {{end}}platforms:
   legacy: {targets: [{{.Legacy}}], sources: [{{.LegacySources}}]}
-  core: {targets: [{{.Core}}], sources: [{{.CoreSources}}]}
+  core: {targets: [{{.Core}}], sources: [{{.CoreSources}}]{{with .Dark}}, dark: [{{.}}]{{end}}}
 admin: {socket: {{.Socket}}, metrics: ""}
 {{with .Media}}media: {{.}}
 {{end}}limits: {sourceRate: 10000, sourceBurst: 10000, exemptRate: 10000, exemptBurst: 10000}
@@ -180,10 +185,14 @@ func listed(letter string, targets []string, how string) (list, sources string) 
 
 func (r *rig) newEdge(i int, w site) *edge {
 	name := fmt.Sprintf("edge-%d", i+1)
-	e := &edge{r: r, name: name, socket: filepath.Join(r.dir, name+".sock"), outside: freeAddr(r.t), inside: freeAddr(r.t),
+	e := &edge{r: r, name: name, flags: w.flags, socket: filepath.Join(r.dir, name+".sock"), outside: freeAddr(r.t), inside: freeAddr(r.t),
 		state: filepath.Join(r.dir, name)}
 	conf := map[string]any{"Name": name, "Store": r.redis.URL(), "State": e.state, "Keys": filepath.Join(r.dir, "keys"),
 		"Outside": e.outside, "Inside": e.inside, "Socket": e.socket, "Probe": w.probe, "Media": w.media}
+	conf["Dark"] = w.dark
+	if len(w.sinks) > 0 {
+		conf["Sink"] = w.sinks[i]
+	}
 	conf["Legacy"], conf["LegacySources"] = listed("l", w.legacy, w.legacyHow)
 	conf["Core"], conf["CoreSources"] = listed("c", w.core, w.coreHow)
 	if len(w.own) > 0 {
@@ -214,7 +223,7 @@ func (e *edge) start() {
 	if err != nil {
 		e.r.t.Fatal(err)
 	}
-	e.cmd = exec.Command(binary, "edge", "--config", e.config)
+	e.cmd = exec.Command(binary, append([]string{"edge", "--config", e.config}, e.flags...)...)
 	e.cmd.Stdout, e.cmd.Stderr = log, log
 	if err := e.cmd.Start(); err != nil {
 		e.r.t.Fatal(err)
@@ -314,8 +323,15 @@ var nextPort atomic.Int32
 
 // freeAddr is an address of home that nobody has had yet, free by UDP and by TCP.
 func freeAddr(t testing.TB) string {
+	t.Helper()
+	return freeAddrOf(t, home)
+}
+
+// freeAddrOf is the same of another address of this process's own, such as a sideAddr.
+func freeAddrOf(t testing.TB, ip string) string {
+	t.Helper()
 	for range 1000 {
-		addr := fmt.Sprintf("%s:%d", home, 10000+nextPort.Add(1))
+		addr := fmt.Sprintf("%s:%d", ip, 10000+nextPort.Add(1))
 		c, err := net.ListenPacket("udp", addr)
 		if err != nil {
 			continue
@@ -328,7 +344,7 @@ func freeAddr(t testing.TB) string {
 		l.Close()
 		return addr
 	}
-	t.Fatal("no port is free by UDP and TCP at " + home)
+	t.Fatal("no port is free by UDP and TCP at " + ip)
 	return ""
 }
 

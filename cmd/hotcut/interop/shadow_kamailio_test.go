@@ -1,0 +1,185 @@
+//go:build interop
+
+package interop
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// shadowed is a legacy platform with phones behind one edge, and a dark core of the same make.
+type shadowed struct {
+	*rig
+	legacy, dark *kamailio
+	sink         string
+	edge         *edge
+	caller       *ua
+	bob          *device // answers
+	carol        *device // is busy
+	dave         *device // rings and is not there
+}
+
+// newShadowed registers the phones and mirrors everything. The dark core has the same configuration as legacy, and what
+// else its defines say.
+func newShadowed(t *testing.T, defines ...string) *shadowed {
+	t.Helper()
+	dark, sink := darkAddrs(t)
+	own := freeAddrs(t, 1)
+	by := reaches[0]
+	w := &shadowed{sink: sink}
+	w.legacy = startPlatform(t, "legacy", slices.Concat(by.defines, []string{trust(own)})...)
+	same := slices.Concat([]string{fmt.Sprintf("REALM=%q", realm), `SECRET="dark"`, trust([]string{sink}), fmt.Sprintf("TRUNK=%q", "sip:"+sink)}, by.defines)
+	w.dark = startKamailioAt(t, dark, "dark", "platform.cfg", append(same, defines...)...)
+	w.rig = newRigFor(t, site{legacy: []string{w.legacy.addr}, core: []string{freeAddr(t)}, edges: 1, own: own, legacyHow: by.how, coreHow: by.how,
+		sinks: []string{sink}, dark: darkCore(dark, "2.4.1")})
+	w.edge = w.edges[0]
+	w.caller = newUA(t, "alice")
+	w.caller.sdp = darkSpeech
+	for _, d := range []struct {
+		user string
+		to   **device
+	}{{"bob", &w.bob}, {"carol", &w.carol}, {"dave", &w.dave}} {
+		*d.to = newDevice(t, w.edge.outside, d.user)
+		(*d.to).sdp = darkSpeech
+		(*d.to).bound((*d.to).here(), 300)
+	}
+	w.must("shadow", "start", "acme", "--wait", "30s")
+	await(t, 30*time.Second, "the dark core to know the phones, and its canary to arrive", func() bool {
+		m := w.edge.mirrored().Mirror
+		return m.Bindings == 3 && len(m.Dark) == 1 && m.Dark[0].Canary == "ok"
+	})
+	return w
+}
+
+// copies are the calls that the dark core has got, each with whether its answer was acknowledged.
+func (w *shadowed) copies() map[string]bool {
+	w.t.Helper()
+	all := map[string]bool{}
+	for _, e := range w.dark.journal("") {
+		switch e.method {
+		case "INVITE":
+			all[e.callID] = all[e.callID]
+		case "ACK":
+			all[e.callID] = true
+		}
+	}
+	return all
+}
+
+// copied waits until the copy of a call that began after before has come to an answer: a person talks for longer than two platforms
+// are apart.
+func (w *shadowed) copied(before map[string]bool) {
+	w.t.Helper()
+	await(w.t, 20*time.Second, "the copy to be answered", func() bool {
+		for id, done := range w.copies() {
+			if _, old := before[id]; !old && done {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// answered is a call that is taken, and hung up by its caller when the copy has come as far.
+func (w *shadowed) answered(to string, d *device) {
+	w.t.Helper()
+	before := w.copies()
+	l := w.caller.call(w.edge.outside, "sip:alice@"+realm, "sip:"+to+"@"+realm)
+	in := d.expectRequest("INVITE", l.callID)
+	d.answerTo("BYE", l.callID)
+	d.answer(in, 180, "Ringing", d.user, "")
+	w.caller.expectStatus(180, "INVITE", l.callID)
+	d.answer(in, 200, "OK", d.user, "")
+	l.answered(w.caller.expectStatus(200, "INVITE", l.callID))
+	d.expectRequest("ACK", l.callID)
+	w.copied(before)
+	l.bye()
+}
+
+// busy is a call to a phone that is busy.
+func (w *shadowed) busy() {
+	w.t.Helper()
+	before := w.copies()
+	l := w.caller.call(w.edge.outside, "sip:alice@"+realm, "sip:carol@"+realm)
+	w.carol.answer(w.carol.expectRequest("INVITE", l.callID), 486, "Busy Here", "carol", "")
+	l.ackRefusal(w.caller.expectStatus(486, "INVITE", l.callID))
+	w.copied(before)
+}
+
+// gaveUp is a call that rings until its caller gives up.
+func (w *shadowed) gaveUp() {
+	w.t.Helper()
+	before := w.copies()
+	l := w.caller.call(w.edge.outside, "sip:alice@"+realm, "sip:dave@"+realm)
+	in := w.dave.expectRequest("INVITE", l.callID)
+	w.dave.answerTo("CANCEL", l.callID)
+	w.dave.answer(in, 180, "Ringing", "dave", "")
+	w.caller.expectStatus(180, "INVITE", l.callID)
+	l.cancel()
+	w.dave.expectRequest("CANCEL", l.callID)
+	w.dave.answer(in, 487, "Request Terminated", "dave", "")
+	l.ackRefusal(w.caller.expectStatus(487, "INVITE", l.callID))
+	w.copied(before)
+}
+
+// missed is a call of nobody.
+func (w *shadowed) missed() {
+	w.t.Helper()
+	before := len(w.copies())
+	l := w.caller.call(w.edge.outside, "sip:alice@"+realm, "sip:nobody@"+realm)
+	l.ackRefusal(w.caller.expectStatus(404, "INVITE", l.callID))
+	await(w.t, 20*time.Second, "the copy to arrive", func() bool { return len(w.copies()) > before }) // Kamailio takes the ACK of its own 404 unseen
+}
+
+// mixed makes that many calls of each outcome.
+func (w *shadowed) mixed(each int) (calls uint64) {
+	w.t.Helper()
+	for range each {
+		w.answered("bob", w.bob)
+		w.busy()
+		w.gaveUp()
+		w.missed()
+	}
+	return uint64(4 * each)
+}
+
+// Two real platforms of the same make: a dark core that does as legacy does has no grave difference; one that takes a user for
+// busy, or calls somebody else, has exactly that one, in words.
+func TestShadowKamailio(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		defines []string
+		each    int
+		want    []string
+	}{
+		{"equal", nil, 5, nil},
+		{"busy", []string{`BUSY="bob"`}, 5, []string{"critical callers hear busy on calls that legacy puts through", "critical nobody's phone rings"}},
+		{"elsewhere", []string{`WRONG="bob"`, `INSTEAD="dave"`}, 2, []string{"critical another phone rings"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newShadowed(t, c.defines...)
+			n := w.mixed(c.each)
+			d := w.sampled(n)
+			if d.Compared.Count != d.Sampled {
+				t.Errorf("not everything was compared")
+			}
+			if got := grave(d); !slices.Equal(got, c.want) {
+				t.Errorf("grave differences %q, want %q", got, c.want)
+			}
+			if t.Failed() || testing.Verbose() {
+				t.Log(describe(d))
+				for i := range d.Clusters {
+					if c := &d.Clusters[i]; strings.Contains(c.Words, "ringing") {
+						t.Log(w.must("shadow", "diff", c.Samples[0].CallID))
+					}
+				}
+			}
+			if said := w.must("status"); !strings.Contains(said, "MIRRORED") {
+				t.Errorf("status does not show that acme is mirrored:\n%s", said)
+			}
+		})
+	}
+}
