@@ -112,9 +112,8 @@ func TestCopiesAreRefused(t *testing.T) {
 			}
 		}
 	}
-	requests, branches, _, dialogs := e.x.left()
 	e.pass(60e9)
-	if requests, branches, _, dialogs = e.x.left(); requests+branches+dialogs != 0 {
+	if requests, branches, _, dialogs := e.x.left(); requests+branches+dialogs != 0 {
 		t.Errorf("%d requests, %d branches, %d dialogs are left", requests, branches, dialogs)
 	}
 	if n := len(e.edge().Bindings("acme")); n != 1 {

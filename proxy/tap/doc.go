@@ -2,8 +2,9 @@
 // is, a Ring hands both over.
 //
 // It promises: Put never waits, takes no lock and allocates nothing; what it is given is copied before it returns. What was
-// put comes out once, and what one goroutine put, or several under one lock, in that order. A full ring drops the new message and counts it, one that is
-// larger than a slot as well, each under its own word. The memory is taken once, by NewRing: slots x (slot size + about 120 bytes).
+// put comes out once, and what one goroutine put, or several under one lock, in that order. A full ring drops the new message
+// and counts it, one that is larger than a slot as well, each under its own word. The memory is taken once, by NewRing: slots x
+// (slot size + about 120 bytes).
 //
 // It refuses: to know what SIP is, to wake its reader (who looks when it has time: a wake would be a lock or a system call in
 // the path of a call), and to have two readers.
