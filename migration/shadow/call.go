@@ -234,7 +234,7 @@ func (c *call) check() {
 		if c.live.over {
 			c.lingerFor(grace) // the far legs' ends
 		}
-	case c.live.over && !c.twinsLeft():
+	case c.live.over && !c.legsLeft():
 		c.finish()
 	case c.live.over:
 		c.lingerFor(grace)
@@ -251,8 +251,10 @@ func (c *call) lingerFor(d time.Duration) {
 	}
 }
 
-func (c *call) twinsLeft() bool {
-	return slices.ContainsFunc(c.twins, func(tw *twin) bool { return !tw.over })
+// legsLeft: a far leg of either side has not ended. Legacy may be the slower one: without the end of its leg, that of the dark core's would
+// be one that nothing explains.
+func (c *call) legsLeft() bool {
+	return slices.ContainsFunc(c.twins, func(tw *twin) bool { return !tw.over }) || slices.ContainsFunc(c.far, func(l *liveLeg) bool { return !l.over })
 }
 
 // finish hands both sides of the exchange over.

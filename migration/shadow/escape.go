@@ -14,7 +14,7 @@ func (m *machine) escaped(ev *tap.Event, raw []byte) {
 		m.drop(DropForged)
 		return
 	}
-	m.escape("a message of the shadow's reached a listener that is not the shadow's, from a " + ev.Party)
+	m.escape("a message of the shadow's reached a listener that is not the shadow's, from the side of: " + ev.Party)
 }
 
 // genuine reports whether a message is of a shadow call: its mark has our MAC, it goes to a phone as only dark cores know it, or it is in a

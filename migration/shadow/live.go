@@ -125,6 +125,9 @@ func (l *liveLeg) overNow() {
 	default:
 		tw.liveOver()
 	}
+	if l.c != nil {
+		l.c.check()
+	}
 }
 
 // forgetLive takes a live far leg out of every table.

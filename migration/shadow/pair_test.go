@@ -242,3 +242,31 @@ func TestALegWithoutACallIsCompared(t *testing.T) {
 	w.phones = nil
 	w.rest()
 }
+
+// A dark core that is through with a call before legacy has hung up at the callee's is waited for: the end of its far leg is explained by
+// the one that is still to come.
+func TestLegacyMayBeTheLastToHangUp(t *testing.T) {
+	w := newWorld(t)
+	w.core.plan = func(*wire.Message) plan { return plan{trying: ms, far: []string{w.sinkURI("1002")}} }
+	k := w.talk("a", "1001", "1002")
+	k.invite()
+	f := k.farLeg("1002")
+	f.invite()
+	w.run(100 * ms)
+	f.answer()
+	k.answer()
+	f.ack()
+	k.ack()
+	w.run(5 * time.Second)
+	k.bye(false)
+	w.run(time.Second)
+	if len(w.core.dialogs) != 0 || len(w.judged) != 0 {
+		t.Fatalf("a second after the BYE: %d dialogs at the dark core, %d calls judged; legacy has not hung up at its callee's yet", len(w.core.dialogs), len(w.judged))
+	}
+	f.bye(false)
+	w.run(ms)
+	x := w.one(t)
+	if got := ladder(x.live.Far[0].Messages); !strings.HasSuffix(got, " BYE") {
+		t.Errorf("live far leg %s, want its BYE at the end", got)
+	}
+}
