@@ -48,6 +48,7 @@ type rig struct {
 	dir   string
 	redis *redistest.Server
 	edges []*edge
+	sinks []string // listeners of side shadow, by edge
 }
 
 // site is the world that a rig's edges are configured for.
@@ -73,7 +74,7 @@ func newRig(t *testing.T, legacy, core string) *rig {
 }
 
 func newRigFor(t *testing.T, w site) *rig {
-	r := &rig{t: t, dir: t.TempDir(), redis: redistest.Start(t)}
+	r := &rig{t: t, dir: t.TempDir(), sinks: w.sinks, redis: redistest.Start(t)}
 	r.write("keys", r.must("keys", "new")+r.must("keys", "new", "--binding"))
 	if w.secrets != "" {
 		r.write("secrets", w.secrets)
