@@ -17,10 +17,10 @@ func TestShadowEscapes(t *testing.T) {
 		name, cause string
 		trunk       func(t *testing.T, w *shadowed) string
 	}{
-		{"to the outside", "dark_source", func(_ *testing.T, w *shadowed) string { return w.edge.outside }},
-		{"to the inside", "dark_source", func(_ *testing.T, w *shadowed) string { return w.edge.inside }},
-		{"by way of a stranger, to the outside", "shadow_mark", func(t *testing.T, w *shadowed) string { return startStranger(t, w.edge.outside) }},
-		{"by way of a stranger, to the inside", "shadow_mark", func(t *testing.T, w *shadowed) string { return startStranger(t, w.edge.inside) }},
+		{"outside", "dark_source", func(_ *testing.T, w *shadowed) string { return w.edge.outside }},
+		{"inside", "dark_source", func(_ *testing.T, w *shadowed) string { return w.edge.inside }},
+		{"stranger outside", "shadow_mark", func(t *testing.T, w *shadowed) string { return startStranger(t, w.edge.outside) }},
+		{"stranger inside", "shadow_mark", func(t *testing.T, w *shadowed) string { return startStranger(t, w.edge.inside) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newHoled(t, func(w *shadowed) string { return c.trunk(t, w) })
