@@ -68,7 +68,9 @@ func (w *shadowed) copies() map[string]bool {
 	for _, e := range w.dark.journal("") {
 		switch e.method {
 		case "INVITE":
-			all[e.callID] = all[e.callID]
+			if _, known := all[e.callID]; !known {
+				all[e.callID] = false
+			}
 		case "ACK":
 			all[e.callID] = true
 		}
