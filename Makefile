@@ -45,8 +45,9 @@ fuzz: ## every fuzz target for FUZZTIME (default 1m)
 	done
 
 .PHONY: soak
-soak: peers ## what takes a day: 1,000 real kills, 10 million spoofed sources, every fuzz target for SOAKTIME (default 30m)
+soak: peers ## what takes a day: 1,000 real kills, 10 million spoofed sources, every fault of a dark core, every fuzz target for SOAKTIME (default 30m)
 	go test -tags 'interop soak' -count 1 -timeout 2h -v -run '^TestKilledBetweenAnyTwoMessages$$' ./cmd/hotcut/interop
+	go test -tags 'interop soak' -count 1 -timeout 2h -v -run '^TestFaultsOfADarkCoreAreFound$$' ./cmd/hotcut
 	go test -tags soak -count 1 -timeout 2h -v -run '^TestSpoofedSources$$' ./proxy
 	$(MAKE) fuzz FUZZTIME=$(SOAKTIME)
 

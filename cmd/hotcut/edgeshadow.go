@@ -206,7 +206,7 @@ func (s *edgeShadow) verdict(v *compare.Verdict, live, dark *record.Exchange) {
 // shows is what the edge shows of it.
 func (s *edgeShadow) shows() *proxy.Shadowing {
 	x := &proxy.Shadowing{State: s.state}
-	x.Admin.Show, x.Admin.Call, x.Admin.Triage, x.Admin.Purge = s.show, s.call, s.triage, s.purge
+	x.Admin.Show, x.Admin.Call, x.Admin.Triage, x.Admin.Purge, x.Admin.Flush = s.show, s.call, s.triage, s.purge, s.flush
 	return x
 }
 

@@ -193,3 +193,9 @@ func (s *edgeShadow) purge(tenant string) error {
 	defer cancel()
 	return errors.Join(s.kept.store.Purge(ctx, tenant), s.kept.exchanges.Purge(tenant))
 }
+
+func (s *edgeShadow) flush() error {
+	ctx, cancel := context.WithTimeout(context.Background(), shadowTime)
+	defer cancel()
+	return s.kept.keeper.Flush(ctx)
+}

@@ -18,6 +18,8 @@ type labOptions struct {
 	stay  bool
 	keep  bool // leave the folder with configurations, logs and state
 	pace  time.Duration
+
+	binary string // the program that edges and commands run; empty: this one
 }
 
 func newLabCmd(a *app) *cobra.Command {

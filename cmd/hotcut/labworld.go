@@ -55,8 +55,10 @@ type labWorld struct {
 // newLabWorld makes every part and binds its sockets; nothing runs yet but the embedded Redis.
 func newLabWorld(o labOptions) (_ *labWorld, err error) {
 	w := &labWorld{store: o.redis, phones: make(map[string]*labPhone), running: new(errgroup.Group)}
-	if w.binary, err = os.Executable(); err != nil {
-		return nil, err
+	if w.binary = o.binary; w.binary == "" {
+		if w.binary, err = os.Executable(); err != nil {
+			return nil, err
+		}
 	}
 	if w.dir, err = os.MkdirTemp("", "hotcut-lab-"); err != nil {
 		return nil, err

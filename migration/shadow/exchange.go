@@ -23,10 +23,10 @@ func (c *call) exchanges() (live, shadow *record.Exchange) {
 	for _, tw := range c.twins {
 		b.Far = append(b.Far, tw.tape.leg())
 	}
-	b.Near.Messages = unexplained(a.Near.Messages, b.Near.Messages, true, c.live.over)
+	b.Near.Messages = unexplained(a.Near.Messages, b.Near.Messages, true, c.live.ended())
 	for i, tw := range c.twins {
 		if tw.live != nil {
-			b.Far[i].Messages = unexplained(tw.live.tape.msgs, b.Far[i].Messages, false, tw.live.over)
+			b.Far[i].Messages = unexplained(tw.live.tape.msgs, b.Far[i].Messages, false, firstOf(tw.live.ended(), c.live.ended()))
 		}
 	}
 	return &a, &b
@@ -46,19 +46,18 @@ func (m *machine) judgeLeg(tw *twin) {
 	a, b := x, x
 	a.Side, b.Side, b.Build = record.Live, record.Shadow, l.t.dark.Build
 	a.Far, b.Far = []record.Leg{l.tape.leg()}, []record.Leg{tw.tape.leg()}
-	b.Far[0].Messages = unexplained(a.Far[0].Messages, b.Far[0].Messages, false, l.over)
+	b.Far[0].Messages = unexplained(a.Far[0].Messages, b.Far[0].Messages, false, l.ended())
 	m.stats.Legs++
 	m.o.Verdict(m.o.Judge(&a, &b), &a, &b)
 }
 
 // unexplained marks the requests of the dark core that the live leg shows none of: more of a method than there. up: in which direction the
-// platform speaks on this leg. A BYE that comes when the live leg is at its end is the end; a session timer may be the dark core's own.
-func unexplained(live, shadow []record.Message, up, liveOver bool) []record.Message {
+// platform speaks on this leg. A BYE that comes when the live leg, or its call, has come to its end (ended; 0: it goes on) is the end: the
+// live platform's may still be on its way. A session timer may be the dark core's own.
+func unexplained(live, shadow []record.Message, up bool, ended int64) []record.Message {
 	count := map[string]int{}
-	last := int64(0)
 	var m wire.Message
 	for _, x := range live {
-		last = max(last, x.At)
 		if x.Upstream == up && m.Scan(x.Raw, nil) == wire.FaultNone && m.Request {
 			count[string(m.Method.Of(m.Raw))]++
 		}
@@ -72,7 +71,7 @@ func unexplained(live, shadow []record.Message, up, liveOver bool) []record.Mess
 		switch {
 		case method == "ACK" || method == "PRACK" || method == "CANCEL":
 			continue
-		case method == "BYE" && liveOver && x.At+int64(time.Second) >= last:
+		case method == "BYE" && ended > 0 && x.At+int64(time.Second) >= ended:
 			continue
 		case (method == "UPDATE" || method == "INVITE") && m.Find(wire.HSessionExpires) >= 0:
 			continue
@@ -82,4 +81,20 @@ func unexplained(live, shadow []record.Message, up, liveOver bool) []record.Mess
 		}
 	}
 	return shadow
+}
+
+// ended is when the leg came to its end; 0: it has not.
+func (l *liveLeg) ended() int64 {
+	if !l.over {
+		return 0
+	}
+	return l.overAt
+}
+
+// firstOf is the earlier of two moments, of which 0 is none.
+func firstOf(a, b int64) int64 {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
 }

@@ -27,6 +27,7 @@ type liveLeg struct {
 	challenged bool // and nothing since
 
 	wasChallenged bool
+	dropped       bool // the platform has cancelled it: a 487 is not the callee's doing
 	over          bool
 	overAt        int64
 
@@ -103,6 +104,8 @@ func (m *machine) far(t *tenant, ev *tap.Event, r *wire.Message) {
 		}
 	case r.Request && method == "INVITE" && !ev.Upstream && r.To.Tag.Empty():
 		l.seq = r.CSeq // the answer to a challenge
+	case r.Request && method == "CANCEL" && !ev.Upstream:
+		l.dropped = true
 	case r.Request && method == "BYE":
 		l.overNow()
 	}

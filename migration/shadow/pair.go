@@ -122,6 +122,9 @@ func (m *machine) byParties(t *tenant, caller string, called []string, rings fun
 		}) {
 			score += 2
 		}
+		if score > 0 && rings(c) {
+			score++ // one that is under way, before one of the same two that has just ended
+		}
 		return score
 	}
 	for c := range t.calls {

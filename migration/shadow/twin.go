@@ -219,6 +219,9 @@ func (tw *twin) respond(r *wire.Message) {
 	if !r.CSeqIs("INVITE") || tw.final != 0 || r.CSeq != tw.live.seq && r.Status >= 300 {
 		return
 	}
+	if r.Status == 487 && tw.live.dropped {
+		return // the callee would ring on: when the dark core has enough of it is its own affair
+	}
 	var inv wire.Message
 	if r.Status == 100 || r.Status == 401 || r.Status == 407 || !tw.s.again(&inv) {
 		return // challenges are for who has credentials: the live platform answered, and the rest of the call shows it

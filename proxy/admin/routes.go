@@ -41,6 +41,7 @@ func (b *Backend) commands() map[string]route {
 		"/v1/shadow-call":   {"GET", b.shadowCall},
 		"/v1/shadow-triage": {"POST", b.shadowTriage},
 		"/v1/shadow-purge":  {"POST", b.shadowPurge},
+		"/v1/shadow-flush":  {"POST", b.shadowFlush},
 	}
 }
 

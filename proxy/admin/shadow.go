@@ -14,6 +14,7 @@ type Shadow struct {
 	Call   func(tenant, id string) (json.RawMessage, error) // by Call-ID or token; tenant "": whoever has it; null: not kept here
 	Triage func(json.RawMessage) error
 	Purge  func(tenant string) error
+	Flush  func() error // writes what waits, and forgets whom anybody has purged
 }
 
 // shadowTime bounds an answer that may read files of many exchanges.
@@ -75,6 +76,16 @@ func (b *Backend) shadowPurge(w http.ResponseWriter, r *http.Request) (any, erro
 	return status{"done"}, b.Shadow.Purge(q.Tenant)
 }
 
+func (b *Backend) shadowFlush(w http.ResponseWriter, _ *http.Request) (any, error) {
+	if b.Shadow == nil {
+		return nil, errNoShadow
+	}
+	if err := slow(w); err != nil {
+		return nil, err
+	}
+	return status{"done"}, b.Shadow.Flush()
+}
+
 func slow(w http.ResponseWriter) error {
 	return http.NewResponseController(w).SetWriteDeadline(time.Now().Add(shadowTime))
 }
@@ -102,5 +113,11 @@ func (c *Client) ShadowTriage(ctx context.Context, q any) error {
 // ShadowPurge takes away all that the edge keeps of a tenant's copies.
 func (c *Client) ShadowPurge(ctx context.Context, tenant string) error {
 	_, err := post[status](ctx, c, "/v1/shadow-purge", map[string]string{"tenant": tenant})
+	return err
+}
+
+// ShadowFlush lets the edge write what waits, and forget whom anybody has purged, now instead of at its next write.
+func (c *Client) ShadowFlush(ctx context.Context) error {
+	_, err := post[status](ctx, c, "/v1/shadow-flush", struct{}{})
 	return err
 }

@@ -29,6 +29,8 @@ type Keeper struct {
 	stats  KeeperStats
 	drops  map[drop]uint64 // since the tally was told
 	wakeup chan struct{}
+
+	flushes chan chan struct{}
 }
 
 type item struct {
@@ -95,6 +97,7 @@ func NewKeeper(o KeeperOptions) (*Keeper, error) {
 	}
 	return &Keeper{
 		o: o, tally: compare.New(o.Edge, o.Boot, o.Rules), drops: make(map[drop]uint64), wakeup: make(chan struct{}, 1),
+		flushes: make(chan chan struct{}),
 	}, nil
 }
 
@@ -137,6 +140,23 @@ func (k *Keeper) dropped(tenant, reason string, n uint64) {
 	k.drops[d] += n
 }
 
+// Flush writes what waits and reads who was purged, now, and returns when that is done. After it nothing of a tenant that was
+// purged before is left here. Run must be running.
+func (k *Keeper) Flush(ctx context.Context) error {
+	done := make(chan struct{})
+	select {
+	case k.flushes <- done:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
 // Stats may be asked at any time.
 func (k *Keeper) Stats() KeeperStats {
 	k.mu.Lock()
@@ -169,12 +189,28 @@ func (k *Keeper) Run(ctx context.Context) error {
 	w := newWriting(k)
 	tick := time.NewTicker(k.o.Every)
 	defer tick.Stop()
+	var asked, served []chan struct{} // who waits for a round that is to begin, and for the one under way
+	flush := func() {
+		if len(asked) > 0 && !w.busy {
+			k.drain(ctx, w)
+			w.start(ctx)
+			asked, served = nil, asked
+		}
+	}
 	for {
 		select {
 		case <-k.wakeup:
 			k.drain(ctx, w)
+		case done := <-k.flushes:
+			asked = append(asked, done)
+			flush()
 		case r := <-w.done:
-			if w.finish(r); r.err == nil && len(w.gone) > 0 {
+			w.finish(r)
+			for _, done := range served {
+				close(done)
+			}
+			served = nil
+			if flush(); r.err == nil && len(w.gone) > 0 {
 				w.start(ctx) // what was purged goes now
 			}
 		case <-tick.C:
