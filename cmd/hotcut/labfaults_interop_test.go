@@ -58,9 +58,9 @@ func faultyWorld(t *testing.T) (*labStory, context.Context) {
 		d, m := fmt.Sprintf("d%02d", i), fmt.Sprintf("m%02d", i)
 		labPlan[fmt.Sprintf("9%02d", i)] = lab.Treatment{Dials: d}
 		labPlan[fmt.Sprintf("f%02d", i)] = lab.Treatment{Forward: d}
-		labPlan[fmt.Sprintf("t%02d", i)] = lab.Treatment{Hunt: []string{m, d}, Rings: 400 * time.Millisecond}
+		labPlan[fmt.Sprintf("t%02d", i)] = lab.Treatment{Hunt: []string{m, d}, Rings: 2 * time.Second}
 		labPlan[fmt.Sprintf("v%02d", i)] = lab.Treatment{Mailbox: true}
-		labPlan[m] = lab.Treatment{Mailbox: true, Rings: 400 * time.Millisecond}
+		labPlan[m] = lab.Treatment{Mailbox: true, Rings: 2 * time.Second}
 	}
 	w, err := newLabWorld(labOptions{binary: program})
 	if err != nil {

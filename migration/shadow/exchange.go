@@ -43,6 +43,9 @@ func (m *machine) judgeLeg(tw *twin) {
 	}
 	callID, _, _ := strings.Cut(l.key, "\x00")
 	x := record.Exchange{Tenant: l.t.id, Edge: m.o.Edge, CallID: callID, LegOnly: true, Incomplete: cmp.Or(l.tape.cut, tw.tape.cut)}
+	if tw.borrowed {
+		x.Unpaired = ambiguous
+	}
 	a, b := x, x
 	a.Side, b.Side, b.Build = record.Live, record.Shadow, l.t.dark.Build
 	a.Far, b.Far = []record.Leg{l.tape.leg()}, []record.Leg{tw.tape.leg()}

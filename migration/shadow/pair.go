@@ -181,7 +181,8 @@ func (tw *twin) fits(l *liveLeg) int {
 	return score
 }
 
-// match pairs what arrives at the same place: within a call in order, else only what fits no other.
+// match pairs what arrives at the same place: within a call in order, else only what fits no other. A leg whose call passes another edge
+// and that fits several borrows the first one's callee, so that its call goes on as it should there; the legs themselves count as missing.
 func (m *machine) match(t *tenant) {
 	for _, tw := range slices.Clone(t.waiting) {
 		var best *liveLeg
@@ -195,8 +196,14 @@ func (m *machine) match(t *tenant) {
 				ties++
 			}
 		}
-		if ties != 1 || most&fitCall == 0 && m.rivals(t, tw, best, most) {
+		if ties == 0 {
 			continue
+		}
+		if ties > 1 || most&fitCall == 0 && m.rivals(t, tw, best, most) {
+			if tw.c != nil || best.c != nil || best.over {
+				continue
+			}
+			tw.borrowed = true
 		}
 		tw.pair(best)
 	}

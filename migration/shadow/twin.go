@@ -22,12 +22,13 @@ type twin struct {
 	called []string
 	dest   string
 
-	live    *liveLeg // its partner
-	next    int      // of the live leg's messages
-	tagged  bool     // a response with our tag was sent: the dialog is early at least
-	decided bool     // paired, or given up
-	final   int
-	over    bool
+	live     *liveLeg // its partner
+	next     int      // of the live leg's messages
+	tagged   bool     // a response with our tag was sent: the dialog is early at least
+	decided  bool     // paired, or given up
+	borrowed bool     // its partner may be another's
+	final    int
+	over     bool
 
 	hold alarm // no live leg yet
 	step alarm // the next event is not due
