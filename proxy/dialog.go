@@ -269,6 +269,18 @@ func (s *shard) restoreDialog(m *wire.Message, upstream choice.Key) {
 	s.dialogs[key] = d
 }
 
+// endRestored: the final response to a BYE that went out before a restart ends what the file had of its call.
+func (s *shard) endRestored(m *wire.Message) {
+	if m.Status < 200 || m.Status == 401 || m.Status == 407 {
+		return
+	}
+	for _, towardsB := range [...]bool{true, false} {
+		if d := s.dialogs[dialogKey(m, towardsB)]; d != nil && d.restored {
+			s.closeDialog(d)
+		}
+	}
+}
+
 // partyName is user@host of a URI span, for people.
 func partyName(m *wire.Message, at wire.Span) string {
 	uri := at.Of(m.Raw)

@@ -120,3 +120,22 @@ func TestNoTryingWhileParked(t *testing.T) {
 	sc.core[0].want("INVITE ")
 	sc.phone.want("SIP/2.0 100")
 }
+
+// The answer to a BYE that went out before a restart ends the call in the index, too.
+func TestByeAnsweredAfterRestart(t *testing.T) {
+	sc := newScene(t, tenant("acme", policy.StageLegacy)).start()
+	l := sc.phone.invite("one", "sip:anna@acme.example", "sip:bob@acme.example", "")
+	l.talk(sc.legacy[0])
+	l.send("BYE", "")
+	bye := sc.legacy[0].want("BYE ")
+	sc.x.kill()
+	sc.x.start()
+	if _, _, _, dialogs := sc.x.left(); dialogs != 1 {
+		t.Errorf("%d dialogs after the restart", dialogs)
+	}
+	sc.legacy[0].reply(bye, "200 OK", "")
+	sc.phone.want("SIP/2.0 200")
+	if _, _, _, dialogs := sc.x.left(); dialogs != 0 {
+		t.Errorf("%d dialogs after the BYE's answer", dialogs)
+	}
+}

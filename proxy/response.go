@@ -274,7 +274,7 @@ func (s *shard) lateResponse(from transport.Peer, m *wire.Message, id branchID, 
 	topo := s.edge.topo.Load()
 	raw := m.Raw
 	second, ok := nextVia(m)
-	if !ok || m.Status == 100 || m.CSeqIs("CANCEL") || m.CSeqIs("REGISTER") { // the phone repeats a REGISTER, and then it is bound
+	if !ok || m.Status == 100 && !m.CSeqIs("INVITE") || m.CSeqIs("CANCEL") || m.CSeqIs("REGISTER") { // the phone repeats a REGISTER, and then it is bound
 		s.edge.drop(causeStrayResponse)
 		return
 	}
@@ -305,7 +305,14 @@ func (s *shard) lateResponse(from transport.Peer, m *wire.Message, id branchID, 
 				continue
 			}
 			switch {
+			case m.CSeqIs("BYE"):
+				s.endRestored(m)
 			case !m.CSeqIs("INVITE"):
+			case m.Status < 200: // it has the call: see stepClient
+				s.edge.ring.Mark(key, true, false)
+				if m.Status == 100 {
+					return
+				}
 			case m.Status < 300 && m.Status >= 200:
 				s.restoreDialog(m, key)
 				s.edge.ring.Mark(key, true, true)

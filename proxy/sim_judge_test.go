@@ -24,6 +24,7 @@ type simJudge struct {
 	answers  []*simMsg
 	scan     wire.Message
 	rounds   map[string]int
+	ended    map[string]bool // edge and Call-ID: a BYE has had its final response
 }
 
 // judged is one transaction from upstream, as the wire shows it.
@@ -64,7 +65,7 @@ type account struct {
 
 func newSimJudge(w *simWorld) *simJudge {
 	return &simJudge{w: w, requests: map[string]*judged{}, branches: map[string]*judgedBranch{}, tags: map[string]bool{}, accounts: map[netip.AddrPort]*account{},
-		rounds: map[string]int{}}
+		rounds: map[string]int{}, ended: map[string]bool{}}
 }
 
 // viaSource is where a Via says that its request came from.
@@ -305,7 +306,11 @@ func (j *simJudge) mayFollow(old, b *judgedBranch) {
 	switch {
 	case r.cancelled && !sos && r.m.method == "INVITE" && b.life == old.life:
 		n.fail("%s: another target after CANCEL", r.m.callID)
-	case old.life != b.life: // what the first try came to is forgotten
+	case old.life != b.life: // what the first try came to is forgotten, not where it went
+		if r.m.method == "INVITE" && old == r.branches[len(r.branches)-1] && old.final == 0 && !sos && r.m.toTag == "" &&
+			old.platform != b.platform && old.platform != policy.NoPlatform && b.platform != policy.NoPlatform {
+			n.fail("%s: after a restart the INVITE goes to %s, before it went to %s", r.m.callID, b.platform, old.platform)
+		}
 	case r.accepted:
 		n.fail("%s: another target after a 2xx", r.m.callID)
 	case sos || r.m.method == "REGISTER":
@@ -427,11 +432,18 @@ func (j *simJudge) saidResponse(i int, x *simEdge, to transport.Peer, m *simMsg,
 	if m.status < 200 {
 		return
 	}
+	if m.cmethod == "BYE" && m.status != 401 && m.status != 407 && len(r.branches) > 0 {
+		j.ended[x.name+m.callID] = true
+	}
 	if m.status < 300 {
 		if m.cmethod == "INVITE" {
 			r.accepted = true
 		}
 		j.pending = slices.DeleteFunc(j.pending, func(k string) bool { return k == m.callID+"|"+m.toTag })
+		return
+	}
+	if len(r.branches) == 0 { // it was refused, perhaps without a state: its repetition is another request
+		r.asked = 0
 		return
 	}
 	final := m.start + m.to

@@ -9,14 +9,14 @@ import (
 // mischief is what comes from nobody that an edge should trust.
 func (w *simWorld) mischief() {
 	n := w.n
-	stranger := netip.MustParseAddrPort("198.18.0.9:5060")
-	n.nodes[stranger] = func(netip.AddrPort, []byte) {}
 	for range n.rng.IntN(6) {
 		x := w.edges[n.rng.IntN(2)]
 		i := n.rng.IntN(4)
 		n.after(n.between(0, simSpan), func() {
 			w.serial++
 			id := fmt.Sprintf("spoof-%d", w.serial)
+			stranger := netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 18, 0, 9}), uint16(1024+w.serial))
+			n.nodes[stranger] = func(netip.AddrPort, []byte) {}
 			switch i {
 			case 0:
 				n.met.fault(wrongGarbage)
@@ -32,6 +32,10 @@ func (w *simWorld) mischief() {
 				n.met.fault(wrongSpoofed)
 				method := []string{"INVITE", "OPTIONS", "REGISTER", "SUBSCRIBE"}[n.rng.IntN(4)]
 				w.spoil(id)
+				if i == 3 { // as short as can be: whatever we say of it is longer
+					n.send(stranger, x.out, []byte(fmt.Sprintf("OPTIONS sip:%s SIP/2.0\r\nv:SIP/2.0/UDP h;branch=z9hG4bK%d\r\nf:<sip:a@b>;tag=1\r\nt:<sip:a@b>\r\ni:%s\r\nCSeq:1 OPTIONS\r\n\r\n", x.out, w.serial, id)))
+					return
+				}
 				n.send(stranger, x.out, []byte(fmt.Sprintf("%s sip:bob1@acme.example SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK%s\r\nFrom: <sip:a@acme.example>;tag=1\r\nTo: <sip:bob1@acme.example>\r\nCall-ID: %s\r\nCSeq: 1 %s\r\nMax-Forwards: %d\r\nContact: <sip:a@%s>\r\nContent-Length: 0\r\n\r\n",
 					method, stranger, id, id, method, n.rng.IntN(3)*35, stranger)))
 			}

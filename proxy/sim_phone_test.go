@@ -28,6 +28,7 @@ type simPhone struct {
 	sub     *simLeg
 	timer   int // number of the refresh that counts
 	prompts int
+	excused bool // its REGISTER came from two places: the second challenge says stale no more
 	count   int
 }
 
@@ -166,7 +167,7 @@ func (ph *simPhone) rebind() {
 			w.spoil(c.id)
 		}
 	}
-	ph.bound = false
+	ph.bound, ph.excused = false, ph.excused || ph.flying
 	delete(w.n.nodes, ph.a.addr)
 	ph.a.addr = netip.AddrPortFrom(ph.a.addr.Addr(), ph.a.addr.Port()+1)
 	ph.a.listen()

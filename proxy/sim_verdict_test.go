@@ -6,8 +6,17 @@ import "time"
 func (w *simWorld) verdict() {
 	n := w.n
 	w.judge.close()
+	for _, x := range w.edges {
+		for i := range simShards {
+			for _, d := range x.edge.shards[i].dialogs {
+				if w.judge.ended[x.name+d.callID] && !w.spoiled[d.callID] {
+					n.fail("%s still lists %s, which has ended", x.name, d.callID)
+				}
+			}
+		}
+	}
 	for _, ph := range w.phones {
-		if ph.prompts > 0 && !w.kills && !w.storm {
+		if ph.prompts > 0 && !ph.excused && !w.kills && !w.storm {
 			n.fail("%s was asked for a password %d times", ph.p.name, ph.prompts)
 		}
 	}
