@@ -29,8 +29,8 @@ func newLabCmd(a *app) *cobra.Command {
 		Short: "Everything on one machine: switches, phones, edges, Redis, and a story of calls that move and come back",
 		Long: `lab starts a legacy switch, a new core, two edges, phones and an embedded Redis on loopback addresses and tells a story
 with them: phones register and watch each other's lamps, a tenant is flipped while a call is up and rolled back, and its
-phones ring on either platform without having registered there; a canary, an edge killed in the middle of a call, Redis gone
-while calls go on. Every call has audio, which both ends check packet by packet. Every change of policy in it is a hotcut
+phones ring on either platform without having registered there; a canary, copies of calls for a dark core, an edge killed in
+the middle of a call, Redis gone while calls go on. Every call has audio, which both ends check packet by packet. Every change of policy in it is a hotcut
 command, shown as you would type it.
 
 It ends with exit code 0 if every message went where the policy said, every phone rang that should, none asked its user
