@@ -2,6 +2,7 @@ package shadow
 
 import (
 	"slices"
+	"time"
 
 	"github.com/hotcut/hotcut/proxy/wire"
 )
@@ -123,7 +124,7 @@ func (m *machine) byParties(t *tenant, caller string, called []string, rings fun
 			score += 2
 		}
 		if score > 0 && rings(c) {
-			score++ // one that is under way, before one of the same two that has just ended
+			score += 4 // any that is under way before any that has just ended
 		}
 		return score
 	}
@@ -148,6 +149,9 @@ func (m *machine) byParties(t *tenant, caller string, called []string, rings fun
 	}
 	return nil
 }
+
+// nearby is how far apart two legs may begin that no common call brings together. The callee's next call is not much further away.
+const nearby = time.Second
 
 // How well two far legs fit each other.
 const (
@@ -175,7 +179,7 @@ func (tw *twin) fits(l *liveLeg) int {
 	if d := tw.began - l.began; d < int64(newest) && d > -int64(newest) {
 		score += fitNow
 	}
-	if score&(fitCall|fitDest) == 0 || score&fitCall == 0 && score&(fitDest|fitNow) != fitDest|fitNow {
+	if score&fitCall == 0 && (score&(fitDest|fitNow) != fitDest|fitNow || l.over || tw.began-l.began > int64(nearby) || l.began-tw.began > int64(nearby)) {
 		return 0 // without a common call: at the same place, in the same moment; whose it says that it is may be what is wrong
 	}
 	return score
