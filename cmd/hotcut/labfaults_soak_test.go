@@ -25,7 +25,8 @@ const (
 	faultPairs = 16                     // callers, each with somebody to call: so many calls at a time
 	faultTalk  = 600 * time.Millisecond // of a call that is answered
 	longTalk   = 1500 * time.Millisecond
-	faultCalls = 190 // a fault is found in fewer than 200
+	faultCalls = 190  // a fault is found in fewer than 200
+	rightCalls = 5000 // are compared with a dark core that is right
 )
 
 // faultyWorld is the lab with one more tenant, delta: each of its pairs of phones calls in every way that the switches know.
