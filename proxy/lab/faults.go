@@ -18,7 +18,7 @@ type Faults struct {
 	SlowRing     time.Duration // passes before a caller hears that it rings
 	HuntBackward bool          // groups ring from their end
 	LateMailbox  time.Duration // more passes before the mailbox answers
-	StrayBye     bool          // calls end as soon as they are answered
+	StrayBye     bool          // calls end as soon as they are answered: a request that nothing asked for, which a comparison reports as minor
 }
 
 // Faults are those in force.
