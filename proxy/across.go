@@ -120,9 +120,7 @@ func (s *shard) servedBy(r *request, b *branch) {
 		r.record.Platform, r.record.Target = t.platform.String(), t.name
 	}
 	if d := r.dialog; d != nil && d.state != dialogTalking && d.platform != t.platform && s.dialogs[d.key] == d {
-		s.edge.callers.count(d, -1)
-		d.platform = t.platform
-		s.edge.callers.count(d, 1)
+		s.leads(d, d.b, t.platform)
 	}
 }
 

@@ -112,6 +112,18 @@ func (s *shard) openDialog(a *arrival, r *request) {
 	r.dialog = d
 }
 
+// leads notes where d leads now. Who calls is counted by both ends and the platform: what was counted must be what is taken out.
+func (s *shard) leads(d *dialog, b end, platform policy.Platform) {
+	listed := s.dialogs[d.key] == d
+	if listed {
+		s.edge.callers.count(d, -1)
+	}
+	d.b, d.platform = b, platform
+	if listed {
+		s.edge.callers.count(d, 1)
+	}
+}
+
 // closeDialog takes d out of the index, once.
 func (s *shard) closeDialog(d *dialog) {
 	if s.dialogs[d.key] != d {
@@ -162,7 +174,7 @@ func (s *shard) answered(now int64, r *request, b *branch, m *wire.Message) {
 	d.state, d.since, d.seen = dialogTalking, now, now
 	if b.target >= 0 {
 		d.target = topo.targets[b.target].name
-		d.b = end{kind: endTarget, platform: topo.targets[b.target].platform, name: topo.targets[b.target].hash}
+		s.leads(d, end{kind: endTarget, platform: topo.targets[b.target].platform, name: topo.targets[b.target].hash}, d.platform)
 	}
 	s.wheel.Set(&d.timer, transaction.Time(now).Add(dialogAge))
 	s.edge.dialogFile.Put(choice.Dialog{Key: d.key, CallID: d.callID, Tenant: d.tenant, Platform: uint8(d.platform),

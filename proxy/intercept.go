@@ -86,6 +86,7 @@ func (s *shard) intercept(a *arrival, b *location.Binding, d policy.Decision, h 
 	if name == "" {
 		name = a.topo.first[d.Platform]
 	}
+	asked := h.decision
 	h.decision, h.platform = d, d.Platform
 	h.pool = a.topo.pools[poolKey{d.Platform, name}]
 	i, ok := a.topo.health.Pick(h.pool, stableHash(a.m.CallID.Of(a.m.Raw)), 0)
@@ -94,7 +95,7 @@ func (s *shard) intercept(a *arrival, b *location.Binding, d policy.Decision, h 
 	}
 	h.aim(a.topo, i, nil)
 	h.seal, h.retarget = true, aorURI(b.AoR)
-	back := hop{target: -1, trusts: h.trusts, decision: h.decision, tenant: h.tenant, seal: true}
+	back := hop{target: -1, trusts: h.trusts, decision: asked, tenant: h.tenant, seal: true} // by then it is the asking platform's call
 	if e, ok := s.flowOf(a, b); ok && b.Flow.Edge == s.edge.cfg.Node && s.toFlow(a, a.topo.node, &e, &back).cause == causeNone {
 		if a.state != goodToken {
 			back.retarget = b.URI
@@ -135,10 +136,15 @@ func (s *shard) back(now int64, r *request, b *branch, status int, out *transpor
 		return false
 	}
 	b.given = true
+	r.tries(b, status, causeNone)
 	r.hop = h
+	if r.record != nil {
+		r.record.Platform, r.record.Target = h.decision.Platform.String(), ""
+	}
 	s.holdMedia(a, r)
-	if r.dialog != nil {
-		r.dialog.b, r.dialog.target = h.to, ""
+	if d := r.dialog; d != nil {
+		s.leads(d, h.to, h.decision.Platform)
+		d.target = ""
 		s.holdAnchor(a, r)
 	}
 	s.edge.drop(causeInterceptFailed)
