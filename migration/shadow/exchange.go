@@ -36,8 +36,10 @@ func (c *call) exchanges() (live, shadow *record.Exchange) {
 // the dark core says on such a leg is compared here, what it says to the caller there.
 func (m *machine) judgeLeg(tw *twin) {
 	l := tw.live
-	defer l.tape.release()
 	defer tw.tape.release()
+	if l.twin == tw { // else others still play what it says
+		defer l.tape.release()
+	}
 	if m.recorded != nil || m.o.Verdict == nil || tw.tape.closed || l.tape.closed || len(l.tape.msgs) == 0 {
 		return
 	}

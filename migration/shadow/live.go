@@ -31,8 +31,10 @@ type liveLeg struct {
 	over          bool
 	overAt        int64
 
-	twin *twin // its partner
-	gone alarm
+	twin      *twin   // its partner
+	borrowers []*twin // that do what its callee does, and may be another's
+	lent      bool    // it has had such borrowers
+	gone      alarm
 }
 
 // names reads who calls whom.
@@ -85,6 +87,7 @@ func (m *machine) far(t *tenant, ev *tap.Event, r *wire.Message) {
 			l.c.far = append(l.c.far, l)
 		}
 		t.unpaired = append(t.unpaired, l)
+		t.lately.live(l)
 		m.match(t)
 		return
 	}
@@ -112,6 +115,9 @@ func (m *machine) far(t *tenant, ev *tap.Event, r *wire.Message) {
 	if l.twin != nil {
 		l.twin.play()
 	}
+	for _, tw := range slices.Clone(l.borrowers) {
+		tw.play()
+	}
 }
 
 // overNow says that the leg is at its end. It stays for a while, for a dark core that is slower.
@@ -120,17 +126,25 @@ func (l *liveLeg) overNow() {
 		return
 	}
 	l.over, l.overAt = true, l.m.now
-	l.m.after(&l.gone, stale, func() { l.m.forgetLive(l) })
+	l.wait(stale)
 	switch tw := l.twin; {
 	case tw == nil:
 	case tw.over && tw.c == nil:
-		l.m.judgeLeg(tw)
+		l.wait(nearby)
 	default:
+		tw.liveOver()
+	}
+	for _, tw := range l.borrowers {
 		tw.liveOver()
 	}
 	if l.c != nil {
 		l.c.check()
 	}
+}
+
+// wait forgets the leg after d. A pair that no call joins is compared then: as long as another leg can cast doubt on it, it is not.
+func (l *liveLeg) wait(d time.Duration) {
+	l.m.after(&l.gone, d, func() { l.m.forgetLive(l) })
 }
 
 // forgetLive takes a live far leg out of every table.
@@ -140,7 +154,10 @@ func (m *machine) forgetLive(l *liveLeg) {
 	if m.lives[l.key] == l {
 		delete(m.lives, l.key)
 	}
-	l.t.unpaired = slices.DeleteFunc(l.t.unpaired, func(x *liveLeg) bool { return x == l })
+	m.unlist(l)
+	if tw := l.twin; tw != nil && tw.c == nil && tw.over {
+		m.judgeLeg(tw)
+	}
 	if l.c == nil || l.c.judged {
 		l.tape.release()
 	}

@@ -115,6 +115,9 @@ func (m *machine) tick() {
 	m.obey()
 	m.pace()
 	m.canaries()
+	for _, t := range m.tenants {
+		t.lately.forget(m.now - int64(remembered))
+	}
 	m.after(&m.ticker, tickEvery, m.tick)
 }
 

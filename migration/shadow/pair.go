@@ -3,224 +3,102 @@ package shadow
 import (
 	"slices"
 	"time"
-
-	"github.com/hotcut/hotcut/proxy/wire"
 )
 
-// Far legs find each other in two steps: each side's leg finds its call (its parent), then the legs of a call, or those without one,
-// find each other. What fits two is unpaired, and its calls are counted as missing.
+// Far legs find each other in two steps: each side's leg finds its call (parent.go), then the legs of a call, in order, find each other.
+//
+// The call of a phone's leg may pass another edge: then nobody here knows it, and legs that no call joins find each other by where they
+// arrive and when they began. Both platforms send theirs out within a moment, but callers redial, and either side may have sent none, or be
+// late: what looks like a pair may be two halves. So a pair is believed only while no other leg of that caller began there within a second
+// (lately.go), and after a short wait when the two did not begin at once. Where it is not believed the dark core's leg borrows the live
+// callee all the same: its call, which another edge compares, goes on as it should; the legs themselves count as missing.
 
 const ambiguous = "a far leg fits more than one call"
 
-// parent is the call that a live far leg belongs to: by Call-ID and From-tag, else by the correlation header, else by who
-// calls whom.
-func (m *machine) parent(t *tenant, r *wire.Message, caller string, called []string) *call {
-	callID, tag := string(r.CallID.Of(r.Raw)), tagOf(r, r.From)
-	if c := m.calls[callKey("INVITE", callID, tag)]; c != nil && c.t == t {
-		return c
-	}
-	if c := m.correlated(t, r, 0, func(c *call) string { return c.callID }); c != nil {
-		return c
-	}
-	return m.byParties(t, caller, called, func(c *call) bool { return c.live.final == 0 && !c.live.over })
-}
-
-// shadowParent is the call that a far leg of the dark core belongs to.
-func (m *machine) shadowParent(tw *twin, r *wire.Message) *call {
-	if v, ok := named(r, markHeader); ok {
-		if id, ours := m.id.marked(v); ours {
-			for c := range m.callsOf(tw.t) {
-				if c.id == id {
-					return c
-				}
-			}
-		}
-	}
-	callID, tag := string(r.CallID.Of(r.Raw)), tagOf(r, r.From)
-	for c := range m.callsOf(tw.t) {
-		if d := c.agent.d; d != nil && d.callID == callID && d.ourTag == tag {
-			return c
-		}
-	}
-	t := tw.t
-	if t == nil {
-		t = m.tenantOf(r)
-	}
-	if t == nil {
-		return nil
-	}
-	if c := m.correlated(t, r, 1, func(c *call) string {
-		if c.agent.d == nil {
-			return ""
-		}
-		return c.agent.d.callID
-	}); c != nil {
-		return c
-	}
-	return m.byParties(t, tw.caller, tw.called, func(c *call) bool { return c.agent.final == 0 && !c.agent.over })
-}
-
-// callsOf are the calls of a tenant, of all where it is not known.
-func (m *machine) callsOf(t *tenant) func(func(*call) bool) {
-	return func(yield func(*call) bool) {
-		if t != nil {
-			for c := range t.calls {
-				if !yield(c) {
-					return
-				}
-			}
-			return
-		}
-		for _, c := range m.calls {
-			if !yield(c) {
-				return
-			}
-		}
-	}
-}
-
-// correlated finds a call by the header that a platform (0 live, 1 dark) puts on its far legs. The header is believed while every far leg of
-// the tenant has had it.
-func (m *machine) correlated(t *tenant, r *wire.Message, side int, id func(*call) string) *call {
-	if m.o.Correlation == "" {
-		return nil
-	}
-	v, ok := named(r, m.o.Correlation)
-	if !ok {
-		t.header.without[side]++
-		return nil
-	}
-	t.header.with[side]++
-	if t.header.without[side] > 0 {
-		return nil
-	}
-	for c := range t.calls {
-		if c.kind == "INVITE" && id(c) == v {
-			return c
-		}
-	}
-	return nil
-}
-
-// byParties finds the one call that a far leg fits best: the same called party counts as much as the same caller, since platforms rewrite
-// either. A call fits that still rings, or began a moment ago.
-func (m *machine) byParties(t *tenant, caller string, called []string, rings func(*call) bool) *call {
-	var best *call
-	most, ties := 0, 0
-	fit := func(c *call) int {
-		if c.kind != "INVITE" || c.judged || !rings(c) && m.now-c.began > int64(newest) {
-			return 0
-		}
-		score := 0
-		switch {
-		case sameParty(c.live.caller, caller):
-			score += 2
-		case slices.ContainsFunc(c.live.called, func(u string) bool { return sameParty(u, caller) }):
-			score++ // forwarded, in the name of who forwards: the caller is lost, and that is what is to be found
-		}
-		if slices.ContainsFunc(called, func(u string) bool {
-			return slices.ContainsFunc(c.live.called, func(v string) bool { return sameParty(u, v) })
-		}) {
-			score += 2
-		}
-		if score > 0 && rings(c) {
-			score += 4 // any that is under way before any that has just ended
-		}
-		return score
-	}
-	for c := range t.calls {
-		switch score := fit(c); {
-		case score == 0:
-		case score > most:
-			best, most, ties = c, score, 1
-		case score == most:
-			ties++
-		}
-	}
-	if ties == 1 {
-		return best
-	}
-	if ties > 1 {
-		for c := range t.calls {
-			if fit(c) == most {
-				c.unpaired = ambiguous
-			}
-		}
-	}
-	return nil
-}
-
-// nearby is how far apart two legs may begin that no common call brings together. The callee's next call is not much further away.
-const nearby = time.Second
-
-// How well two far legs fit each other.
 const (
-	fitCall   = 8 // they belong to the same call
-	fitDest   = 4 // they arrive at the same place
-	fitCaller = 2 // they name the same caller
-	fitNow    = 1 // they began within a moment of each other
+	nearby  = time.Second            // how far apart two legs may begin that no call joins
+	moment  = 200 * time.Millisecond // how far apart they begin on two platforms that are about as fast
+	ripen   = 150 * time.Millisecond // how long a nearer partner is waited for
+	noMatch = time.Duration(-1)
 )
 
-// fits says how well a leg of the dark core fits a live one; 0: not at all.
-func (tw *twin) fits(l *liveLeg) int {
-	score := 0
-	switch {
-	case l.c != nil && l.c.judged, tw.c != nil && l.c != nil && tw.c != l.c:
-		return 0
-	case tw.c != nil && tw.c == l.c:
-		score += fitCall
-	}
-	if tw.dest == l.dest || sameParty(tw.dest, l.dest) {
-		score += fitDest
-	}
-	if sameParty(tw.caller, l.caller) {
-		score += fitCaller
-	}
-	if d := tw.began - l.began; d < int64(newest) && d > -int64(newest) {
-		score += fitNow
-	}
-	if score&fitCall == 0 && (score&(fitDest|fitNow) != fitDest|fitNow || l.over || tw.began-l.began > int64(nearby) || l.began-tw.began > int64(nearby)) {
-		return 0 // without a common call: at the same place, in the same moment; whose it says that it is may be what is wrong
-	}
-	return score
-}
-
-// match pairs what arrives at the same place: within a call in order, else only what fits no other. A leg whose call passes another edge
-// and that fits several borrows the first one's callee, so that its call goes on as it should there; the legs themselves count as missing.
+// match pairs the legs of the dark core that wait with live ones.
 func (m *machine) match(t *tenant) {
 	for _, tw := range slices.Clone(t.waiting) {
-		var best *liveLeg
-		most, ties := 0, 0
-		for _, l := range t.unpaired {
-			switch score := tw.fits(l); {
-			case score&fitDest == 0:
-			case score > most:
-				best, most, ties = l, score, 1
-			case score == most && score&fitCall == 0:
-				ties++
-			}
+		switch l := tw.sibling(); {
+		case tw.decided: // by a turn of this loop: its answer ended another's call
+		case l != nil:
+			tw.pair(l)
+		default:
+			tw.approach()
 		}
-		if ties == 0 {
-			continue
-		}
-		if ties > 1 || most&fitCall == 0 && m.rivals(t, tw, best, most) {
-			if tw.c != nil || best.c != nil || best.over {
-				continue
-			}
-			tw.borrowed = true
-		}
-		tw.pair(best)
 	}
 }
 
-// rivals: another twin fits the leg as well.
-func (m *machine) rivals(t *tenant, tw *twin, l *liveLeg, score int) bool {
-	for _, other := range t.waiting {
-		if other != tw && other.fits(l) >= score {
-			return true
+// sibling is the first live leg of the twin's call that arrives at the same place; of the same caller, if there is one.
+func (tw *twin) sibling() *liveLeg {
+	var first *liveLeg
+	for _, l := range tw.t.unpaired {
+		switch {
+		case tw.c == nil || l.c != tw.c || tw.c.judged || l.lent || !tw.meets(l):
+		case sameParty(tw.caller, l.caller):
+			return l
+		case first == nil:
+			first = l
 		}
 	}
-	return false
+	return first
+}
+
+// meets: both legs arrive at the same place.
+func (tw *twin) meets(l *liveLeg) bool { return tw.dest == l.dest || sameParty(tw.dest, l.dest) }
+
+// apart is how far apart two legs began that no call joins, noMatch: they are not each other's.
+func (tw *twin) apart(l *liveLeg) time.Duration {
+	if tw.c != nil && l.c != nil || l.c != nil && l.c.judged || !tw.meets(l) {
+		return noMatch
+	}
+	if d := time.Duration(max(tw.began, l.began) - min(tw.began, l.began)); d <= nearby {
+		return d
+	}
+	return noMatch
+}
+
+// approach pairs the twin with the live leg that began nearest, lets it borrow that one, or lets it wait.
+func (tw *twin) approach() {
+	best, gap := tw.nearest()
+	if best == nil {
+		return
+	}
+	joined := tw.c != nil || best.c != nil // one of them has a call: the other's may still turn up
+	if (gap > moment || joined) && !tw.ripe {
+		if !tw.soon.timer.Armed() {
+			tw.m.after(&tw.soon, ripen, func() {
+				tw.ripe = true
+				tw.m.match(tw.t)
+			})
+		}
+		return
+	}
+	if best.lent || best.over && gap > moment || !tw.t.lately.alone(tw, best) {
+		tw.borrow(best)
+		return
+	}
+	tw.byTime = true
+	tw.pair(best)
+}
+
+// nearest is the live leg that no call joins to the twin, and that began nearest to it; one of the same caller before any other's.
+func (tw *twin) nearest() (best *liveLeg, gap time.Duration) {
+	same := false
+	for _, l := range tw.t.unpaired {
+		d, its := tw.apart(l), sameParty(tw.caller, l.caller)
+		if d == noMatch || best != nil && (same && !its || same == its && d >= gap) {
+			continue
+		}
+		best, gap, same = l, d, its
+	}
+	return best, gap
 }
 
 // settlePairs decides about a leg that has waited long enough: within its call it takes the live leg that is left, also one that arrives elsewhere,
@@ -229,53 +107,18 @@ func (m *machine) settlePairs(tw *twin) {
 	if tw.decided || tw.over {
 		return
 	}
-	var left []*liveLeg
-	fitting := 0
-	for _, l := range tw.t.unpaired {
-		if tw.fits(l) > 0 {
-			fitting++
-		}
-		if tw.c != nil && l.c == tw.c {
-			left = append(left, l)
+	if tw.c != nil {
+		for _, l := range tw.t.unpaired {
+			if l.c == tw.c && !l.lent {
+				tw.pair(l)
+				return
+			}
 		}
 	}
-	switch {
-	case tw.c == nil && fitting > 1:
-		tw.lonely(ambiguous)
-	case len(left) > 0:
-		tw.pair(left[0])
-	default:
-		tw.lonely("")
-	}
+	tw.lonely()
 }
 
 // unlist takes a live leg out of those that wait for a partner.
 func (m *machine) unlist(l *liveLeg) {
 	l.t.unpaired = slices.DeleteFunc(l.t.unpaired, func(x *liveLeg) bool { return x == l })
-}
-
-// tenantOf is the mirrored tenant whose domain or number stands in a request of the dark core.
-func (m *machine) tenantOf(r *wire.Message) *tenant {
-	if m.snapshot == nil {
-		return nil
-	}
-	for _, uri := range [][]byte{r.From.URI.Of(r.Raw), r.RequestURI.Of(r.Raw), r.To.URI.Of(r.Raw)} {
-		u, ok := wire.ParseURI(uri)
-		if !ok {
-			continue
-		}
-		if rec := m.snapshot.ByDomain(string(wire.AppendHost(nil, u.Host.Of(uri)))); rec != nil {
-			if t := m.tenant(rec.Tenant.ID); t != nil {
-				return t
-			}
-		}
-		if user := userOf(uri); len(user) > 6 {
-			if rec := m.snapshot.ByNumber(user); rec != nil {
-				if t := m.tenant(rec.Tenant.ID); t != nil {
-					return t
-				}
-			}
-		}
-	}
-	return nil
 }

@@ -232,7 +232,7 @@ func TestALegWithoutACallIsCompared(t *testing.T) {
 	l := w.core.call(near, w.sinkURI(token))
 	w.run(time.Second)
 	f.fail(486)
-	w.run(time.Second)
+	w.run(nearby + time.Second)
 	if l.final != 486 || w.m.stats.Unpaired != 0 || w.m.stats.Legs != 1 {
 		t.Errorf("the dark core's leg ended with %d; %+v", l.final, w.m.stats)
 	}

@@ -57,6 +57,7 @@ type Stats struct {
 	Dropped    map[string]uint64 `json:"dropped,omitempty"`
 	Legs       uint64            `json:"legs"`       // far legs that were compared alone, since their calls pass another edge
 	Unpaired   uint64            `json:"unpaired"`   // far legs of the dark core that no live leg explains
+	Ambiguous  uint64            `json:"ambiguous"`  // far legs of the dark core that may belong to another call
 	Unexpected uint64            `json:"unexpected"` // requests of the dark core outside of any call: NOTIFY, MESSAGE, REGISTER and the like
 
 	Calls    int   `json:"calls"` // now

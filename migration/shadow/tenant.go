@@ -18,6 +18,7 @@ type tenant struct {
 	calls    map[*call]struct{}
 	unpaired []*liveLeg // live far legs without a shadow leg, by when they began
 	waiting  []*twin    // legs of the dark core without a live one, by when they began
+	lately   lately
 	bindings map[string]*binding
 	looked   int64 // unix ns at which its bindings were compared last
 	header   headerSeen
@@ -107,6 +108,7 @@ func (m *machine) dismiss(t *tenant) {
 	}
 	for _, l := range m.lives {
 		if l.t == t {
+			l.tape.release()
 			m.forgetLive(l)
 		}
 	}

@@ -114,6 +114,8 @@ func digits(s string) string {
 	return b.String()
 }
 
+const tail = 7 // digits of a number in which all ways to write it agree
+
 // sameParty reports whether two users of URIs mean the same: names fold, numbers of seven digits and more agree in their last seven,
 // shorter ones in all.
 func sameParty(a, b string) bool {
@@ -124,6 +126,5 @@ func sameParty(a, b string) bool {
 		return true
 	}
 	x, y := digits(a), digits(b)
-	const tail = 7
 	return len(x) >= tail && len(y) >= tail && x[len(x)-tail:] == y[len(y)-tail:]
 }

@@ -27,10 +27,13 @@ type twin struct {
 	tagged   bool     // a response with our tag was sent: the dialog is early at least
 	decided  bool     // paired, or given up
 	borrowed bool     // its partner may be another's
+	byTime   bool     // no call joins it to its partner
+	ripe     bool     // it has waited for a nearer one
 	final    int
 	over     bool
 
 	hold alarm // no live leg yet
+	soon alarm // a live leg, and perhaps a nearer one to come
 	step alarm // the next event is not due
 	rel  reliable
 	end  alarm
@@ -55,6 +58,7 @@ func (tw *twin) decide() {
 	if !tw.decided {
 		tw.decided = true
 		tw.m.stop(&tw.hold)
+		tw.m.stop(&tw.soon)
 		tw.t.waiting = slices.DeleteFunc(tw.t.waiting, func(x *twin) bool { return x == tw })
 	}
 }
@@ -107,6 +111,7 @@ func (m *machine) hear(s *server, r *wire.Message) {
 	tw.d.pracked = tw.pracked
 	tw.d.answered = tw.play
 	m.twins[tw] = struct{}{}
+	tw.t.lately.dark(tw)
 	tw.tape.add(m.now, false, r.Raw)
 	tw.tape.add(m.now, true, m.reply(s, r, 100, "Trying", "", "", nil))
 	m.after(&tw.hold, held, func() { m.settlePairs(tw) })
@@ -140,18 +145,43 @@ func (tw *twin) pair(l *liveLeg) {
 	tw.play()
 }
 
+// borrow lets the leg have the callee of a live one that may be another's. Neither is compared.
+func (tw *twin) borrow(l *liveLeg) {
+	tw.decide()
+	tw.live, tw.borrowed, l.lent = l, true, true
+	l.borrowers = append(l.borrowers, tw)
+	tw.missing()
+	tw.tape.held = time.Duration(tw.m.now - tw.began)
+	if l.over {
+		tw.liveOver()
+	}
+	tw.play()
+}
+
+// doubt is cast on a partner that was found by the time alone.
+func (tw *twin) doubt() {
+	if tw.byTime && !tw.borrowed {
+		tw.borrowed = true
+		tw.missing()
+	}
+}
+
+// missing counts a leg that is not compared, with the calls that it may belong to.
+func (tw *twin) missing() {
+	tw.m.stats.Ambiguous++
+	for _, c := range []*call{tw.c, tw.live.c} {
+		if c != nil {
+			c.unpaired = ambiguous
+		}
+	}
+}
+
 // lonely is a leg that no live one explains: it is refused.
-func (tw *twin) lonely(why string) {
+func (tw *twin) lonely() {
 	tw.decide()
 	tw.m.stats.Unpaired++
 	tw.tape.held = time.Duration(tw.m.now - tw.began)
-	switch {
-	case tw.c == nil:
-	case why == "":
-		tw.tape.lone = true
-	default:
-		tw.c.unpaired = why
-	}
+	tw.tape.lone = tw.c != nil
 	tw.refuse(480, "Temporarily Unavailable", "")
 }
 
@@ -380,15 +410,18 @@ func (tw *twin) done() {
 	m := tw.m
 	tw.over = true
 	tw.decide()
-	for _, a := range []*alarm{&tw.hold, &tw.step, &tw.rel.alarm, &tw.end} {
+	for _, a := range []*alarm{&tw.hold, &tw.soon, &tw.step, &tw.rel.alarm, &tw.end} {
 		m.stop(a)
 	}
 	delete(m.twins, tw)
 	tw.s.twin = nil
-	switch {
-	case tw.c == nil && tw.live != nil && tw.live.over:
+	switch l := tw.live; {
+	case tw.c == nil && l != nil && l.twin != tw: // borrowed
+		l.borrowers = slices.DeleteFunc(l.borrowers, func(x *twin) bool { return x == tw })
 		m.judgeLeg(tw)
-	case tw.c == nil && tw.live != nil: // when the live leg is over too
+	case tw.c == nil && l != nil && l.over:
+		l.wait(nearby)
+	case tw.c == nil && l != nil: // when the live leg is over too
 	case tw.c == nil || tw.c.judged:
 		tw.tape.release()
 	}
