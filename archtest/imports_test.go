@@ -52,8 +52,8 @@ var table = map[string][]string{
 	"migration/shadow/compare": {"migration/shadow/record"}, // pure: two records in, differences out
 	"migration/shadow/store":   {"migration/shadow/compare", "migration/shadow/record", "policy/redisstore"},
 	"migration/shadow/report":  {"migration/shadow/compare", "migration/shadow/record"},
-	"migration/shadow": { // the one place that speaks SIP of its own: the reader and the machines are the edge's, and so is what the edge hands over
-		"policy", "proxy/wire", "proxy/transaction", "proxy/tap", "migration/shadow/record", "migration/shadow/compare",
+	"migration/shadow": { // the one place that speaks SIP of its own: the reader, the machines and the answer to a challenge are the edge's, and so is what the edge hands over
+		"policy", "proxy/wire", "proxy/transaction", "proxy/tap", "proxy/digest", "migration/shadow/record", "migration/shadow/compare",
 	},
 	"migration": {"policy", "migration/shadow", "migration/evidence"},
 	"legacy":    {"policy"},

@@ -20,6 +20,7 @@ import (
 	"github.com/hotcut/hotcut/policy"
 	"github.com/hotcut/hotcut/proxy"
 	"github.com/hotcut/hotcut/proxy/config"
+	"github.com/hotcut/hotcut/proxy/digest"
 	"github.com/hotcut/hotcut/proxy/tap"
 )
 
@@ -124,6 +125,7 @@ func newEdgeShadow(c *config.Config, log *slog.Logger) (*edgeShadow, error) {
 	}
 	o := mirrorOptions(c, res, &s.kept, log)
 	o.Bindings = func(tenant string) []tap.Binding { return s.edge.Bindings(tenant) }
+	o.Answer = shadow.Digest(s.snapshot, func(user, domain, realm string) (digest.Secret, bool) { return s.edge.Secret(user, domain, realm) })
 	o.Verdict = s.verdict
 	if s.mirror, err = shadow.New(o); err != nil {
 		return nil, errors.Join(err, s.kept.store.Close())

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"github.com/hotcut/hotcut/migration/shadow/record"
 	"github.com/hotcut/hotcut/policy"
 	"github.com/hotcut/hotcut/proxy/config"
+	"github.com/hotcut/hotcut/proxy/digest"
 )
 
 // replayed is what a replay found.
@@ -97,6 +99,11 @@ func (a *app) replay(ctx context.Context, file string, c *config.Config, snap *p
 	d := &replayed{File: file, Missing: map[string]int{}, Severities: map[string]int{}, Tenants: []string{}}
 	var mu sync.Mutex // guards d
 	o := mirrorOptions(c, res, &k, log)
+	secrets, err := secretsOf(c)
+	if err != nil {
+		return nil, err
+	}
+	o.Answer = shadow.Digest(k.policy, secrets.Find)
 	o.Verdict = func(v *compare.Verdict, live, dark *record.Exchange) {
 		mu.Lock()
 		defer mu.Unlock()
@@ -119,6 +126,22 @@ func (a *app) replay(ctx context.Context, file string, c *config.Config, snap *p
 	defer mu.Unlock()
 	slices.Sort(d.Tenants)
 	return d, err
+}
+
+// secretsOf reads the file of HA1s and passwords that a configuration names; nil: none.
+func secretsOf(c *config.Config) (*digest.Secrets, error) {
+	if c.Secrets == "" {
+		return nil, nil
+	}
+	f, err := os.Open(c.Secrets)
+	if err != nil {
+		return nil, fmt.Errorf("secrets: %w", err)
+	}
+	s, err := digest.LoadSecrets(f)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return nil, fmt.Errorf("secrets %s: %w", c.Secrets, err)
+	}
+	return s, nil
 }
 
 func (d *replayed) add(v *compare.Verdict) {

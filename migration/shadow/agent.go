@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hotcut/hotcut/proxy/digest"
 	"github.com/hotcut/hotcut/proxy/wire"
 )
 
@@ -28,7 +29,8 @@ type agent struct {
 	final       int
 	challenged  bool
 	retries     int
-	identified  bool // a challenge was answered
+	identified  int    // challenges that were answered
+	answer      string // the header line of the last of them
 	over        bool
 
 	liveAnswer *sdp   // of the live caller's ACK
@@ -157,19 +159,37 @@ func (a *agent) failed(r *wire.Message) {
 	a.end()
 }
 
-// identify answers a challenge of the dark core, once, where the edge knows how.
+// identify answers a challenge of the dark core where the edge knows how: once, and once more if the nonce is called stale. A carrier has
+// no password, whomever its From names.
 func (a *agent) identify(r *wire.Message) bool {
-	if a.identified || a.cancelSent || a.wantCancel || a.m.o.Answer == nil {
+	if a.identified > 1 || a.identified == 1 && !isStale(r) || a.cancelSent || a.wantCancel || a.m.o.Answer == nil || a.c.live.tape.party == "carrier" {
 		return false
 	}
 	line := a.m.o.Answer(r, a.parts.method, a.d.target, addressOf(a.d.local))
 	if line == "" {
 		return false
 	}
-	a.identified = true
-	a.parts.headers += line
+	a.identified++
+	a.parts.headers = strings.TrimSuffix(a.parts.headers, a.answer) + line
+	a.answer = line
 	a.provisional = false
 	return a.send()
+}
+
+// isStale: a challenge says that what was answered was right but for the age of its nonce (RFC 7616 section 3.3).
+func isStale(r *wire.Message) bool {
+	for i := range r.Headers {
+		id := r.Headers[i].ID
+		if id != wire.HWWWAuthenticate && id != wire.HProxyAuthenticate || r.Headers[i].Value.Len() > maxChallenge {
+			continue
+		}
+		value := r.AppendUnfolded(nil, r.Headers[i].Value)
+		var ch digest.Params
+		if digest.ParseChallenge(&ch, value) && wire.EqualFold(ch.Stale.In(value), "true") {
+			return true
+		}
+	}
+	return false
 }
 
 // addressOf is the URI of a name-addr of ours.
@@ -186,14 +206,14 @@ func (a *agent) again(r *wire.Message) bool {
 		return false
 	}
 	a.retries++
-	lines := strings.SplitAfter(a.parts.headers, "\r\n")
+	lines := strings.SplitAfter(strings.TrimSuffix(a.parts.headers, a.answer), "\r\n")
 	lines = slices.DeleteFunc(lines, func(l string) bool {
 		name, _, _ := strings.Cut(strings.ToLower(l), ":")
 		name = strings.TrimSpace(name)
 		return name == "session-expires" || name == "x" || name == "min-se"
 	})
 	n := strconv.Itoa(secs)
-	a.parts.headers = strings.Join(lines, "") + "Session-Expires: " + n + "\r\nMin-SE: " + n + "\r\n"
+	a.parts.headers = strings.Join(lines, "") + "Session-Expires: " + n + "\r\nMin-SE: " + n + "\r\n" + a.answer
 	a.provisional = false
 	return a.send()
 }

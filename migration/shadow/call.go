@@ -283,7 +283,7 @@ func (c *call) finish() {
 			c.cut(t.cut)
 		}
 	}
-	if c.agent.challenged && c.live.wasChallenged {
+	if c.agent.challenged && (c.live.wasChallenged || slices.Contains(c.notes, record.NoteStripped)) { // its phone would have answered as it did legacy
 		c.note(record.NoteChallenged)
 	}
 	live, shadow := c.exchanges()

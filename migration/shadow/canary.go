@@ -79,34 +79,47 @@ func (m *machine) callCanary(dk *dark, t *tenant, aor string) {
 	k.call, k.caller, k.sent, k.heard, k.ended = d, userOf([]byte(aor)), m.now, false, false
 	d.table()
 	offer := &sdp{sections: []section{{kind: "audio", port: 9, proto: "RTP/AVP", formats: []string{"8"}, attrs: []string{"rtpmap:8 PCMA/8000"}}}}
-	branch := m.id.branch()
-	raw := d.build("INVITE", 1, branch, "P-Asserted-Identity: <"+aor+">\r\n"+allowLine, "application/sdp", d.describe(offer))
+	body := d.describe(offer)
 	ringing, acks := false, map[string][]byte{} // by the branch's tag
-	c, ok := m.request(dk, "INVITE", branch, raw, func(r *wire.Message) {
-		switch {
-		case r == nil || r.Status >= 300:
-			m.canaryEnds(dk, d)
-		case r.Status < 200:
-			if !ringing && k.ended && k.call == d {
-				m.cancel(k.inv)
+	var invite func(answer string) bool
+	invite = func(answer string) bool {
+		branch := m.id.branch()
+		raw := d.build("INVITE", d.seq, branch, "P-Asserted-Identity: <"+aor+">\r\n"+allowLine+answer, "application/sdp", body)
+		c, ok := m.request(dk, "INVITE", branch, raw, func(r *wire.Message) {
+			switch {
+			case r != nil && (r.Status == 401 || r.Status == 407) && answer == "" && m.o.Answer != nil && k.call == d && !k.ended:
+				d.seq++
+				if line := m.o.Answer(r, "INVITE", d.target, aor); line == "" || !invite(line) {
+					k.next = min(k.next, m.now+int64(lookEvery)) // soon a phone may be registered whose password we know
+					m.canaryEnds(dk, d)
+				}
+			case r == nil || r.Status >= 300:
+				m.canaryEnds(dk, d)
+			case r.Status < 200:
+				if !ringing && k.ended && k.call == d {
+					m.cancel(k.inv)
+				}
+				ringing = true
+			case acks[tagOf(r, r.To)] != nil:
+				m.send(dk, dk.Addr, acks[tagOf(r, r.To)])
+			case len(acks) < maxStrays:
+				acks[tagOf(r, r.To)] = d.hangUpBranch(r)
+				m.canaryEnds(dk, d)
 			}
-			ringing = true
-		case acks[tagOf(r, r.To)] != nil:
-			m.send(dk, dk.Addr, acks[tagOf(r, r.To)])
-		case len(acks) < maxStrays:
-			acks[tagOf(r, r.To)] = d.hangUpBranch(r)
-			m.canaryEnds(dk, d)
+		})
+		if ok {
+			k.inv = c
 		}
-	})
-	if !ok {
+		return ok
+	}
+	if !invite("") {
 		d.close()
 		return
 	}
-	k.inv = c
 	m.after(&k.alarm, canaryWaits, func() {
 		m.canaryEnds(dk, d)
 		if ringing && len(acks) == 0 {
-			m.cancel(c)
+			m.cancel(k.inv)
 		}
 	})
 }

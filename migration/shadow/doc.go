@@ -26,7 +26,8 @@
 // Where to find things: machine.go takes the events. A live call: call.go (its life), live.go (a far leg), exchange.go (what is handed
 // over). The caller's side: agent.go and lockstep.go, the table of rules. The callee's: sink.go (who is let in), twin.go, pair.go (whose
 // leg is it). What is sent: rewrite.go, scrub.go, sdp.go, replaces.go, identity.go. Under both: dialog.go, session.go, client.go,
-// server.go. Besides calls: bindings.go (phones as the dark core knows them), canary.go. Without a dark core: recorder.go, file.go, replay.go.
+// server.go. Besides calls: bindings.go (phones as the dark core knows them), canary.go, answer.go (a dark core's
+// challenges, from imported HA1s). Without a dark core: recorder.go, file.go, replay.go.
 //
 // # Decisions
 //

@@ -302,7 +302,7 @@ type plan struct {
 	deaf                bool          // CANCEL is not answered
 	crossing            bool          // CANCEL is answered, and the INVITE with a 200 at once
 	reliable            bool          // the 180 wants a PRACK
-	extra               string        // header lines of its 200
+	extra               string        // header lines of its final response
 }
 
 type coreLeg struct {
@@ -428,7 +428,7 @@ func (l *coreLeg) finish(code int) {
 	l.final = code
 	w := l.c.w
 	if code >= 300 {
-		l.c.reply(l.invite, code, l.tag, "", "")
+		l.c.reply(l.invite, code, l.tag, l.plan.extra, "")
 		return
 	}
 	for i := range l.plan.forks + 1 {

@@ -27,25 +27,37 @@ type shadowed struct {
 func newShadowed(t *testing.T, defines ...string) *shadowed {
 	t.Helper()
 	w := newHoled(t, func(w *shadowed) string { return w.sink }, defines...)
-	await(t, 30*time.Second, "the dark core to know the phones, and its canary to arrive", func() bool {
+	w.ready()
+	return w
+}
+
+// ready waits until copies can begin.
+func (w *shadowed) ready() {
+	w.t.Helper()
+	await(w.t, 30*time.Second, "the dark core to know the phones, and its canary to arrive", func() bool {
 		m := w.edge.mirrored().Mirror
 		return m.Bindings == 3 && len(m.Dark) == 1 && m.Dark[0].Canary == "ok"
 	})
-	return w
 }
 
 // newHoled is the same with a trunk to anywhere.
 func newHoled(t *testing.T, trunk func(w *shadowed) string, defines ...string) *shadowed {
 	t.Helper()
 	dark, sink := darkAddrs(t)
+	return newDark(t, dark, sink, trunk, "", append([]string{trust([]string{sink})}, defines...)...)
+}
+
+// newDark is the same at given addresses: it trusts nobody but by its defines, and the edge has a file of secrets.
+func newDark(t *testing.T, dark, sink string, trunk func(w *shadowed) string, secrets string, defines ...string) *shadowed {
+	t.Helper()
 	own := freeAddrs(t, 1)
 	by := reaches[0]
 	w := &shadowed{sink: sink}
 	w.legacy = startPlatform(t, "legacy", slices.Concat(by.defines, []string{trust(own)})...)
 	w.rig = newRigFor(t, site{legacy: []string{w.legacy.addr}, core: []string{freeAddr(t)}, edges: 1, own: own, legacyHow: by.how, coreHow: by.how,
-		sinks: []string{sink}, dark: darkCore(dark, "2.4.1")})
+		sinks: []string{sink}, dark: darkCore(dark, "2.4.1"), secrets: secrets})
 	w.edge = w.edges[0]
-	same := slices.Concat([]string{fmt.Sprintf("REALM=%q", realm), `SECRET="dark"`, trust([]string{sink}), fmt.Sprintf("TRUNK=%q", "sip:"+trunk(w))}, by.defines)
+	same := slices.Concat([]string{fmt.Sprintf("REALM=%q", realm), `SECRET="dark"`, fmt.Sprintf("TRUNK=%q", "sip:"+trunk(w))}, by.defines)
 	w.dark = startKamailioAt(t, dark, "dark", "platform.cfg", append(same, defines...)...)
 	w.caller = newUA(t, "alice")
 	w.caller.sdp = darkSpeech

@@ -281,6 +281,10 @@ func (s *Summary) next(open map[Severity][]ClusterView) []string {
 	if missing := total(asTable(s.Missing)); s.Sampled > 0 && NewRate(missing, s.Sampled).Share > maxMissingShare {
 		add("%d of %d calls could not be compared, most for: %s", missing, s.Sampled, s.Missing[0].Name)
 	}
+	if i := slices.IndexFunc(s.Missing, func(m Counted) bool { return m.Name == MissingChallenged }); i >= 0 {
+		add("%s got no further than core's question for a password that the edge does not know: let core trust the edge's shadow listener, or name a file of HA1s of core's realm (secrets)",
+			plural(int(s.Missing[i].N), "copy", "copies"))
+	}
 	for _, f := range s.Coverage.NeverSeen {
 		add("make test calls with %s: it is provisioned and was compared fewer than %d times", f, provisionedEnough)
 	}

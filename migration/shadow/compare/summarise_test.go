@@ -3,6 +3,7 @@ package compare
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -128,6 +129,21 @@ func TestCoverage(t *testing.T) {
 	}
 	if c.Scenarios[0].Scenario != "often" || !c.Scenarios[0].Enough {
 		t.Errorf("%+v", c.Scenarios)
+	}
+}
+
+// Copies that end at a challenge are counted as missing, and the report says what would help.
+func TestSummarySaysWhatHelpsAgainstChallenges(t *testing.T) {
+	tally := New("e1", "b1", nil)
+	tally.Add(&Verdict{Tenant: "acme", Build: "7.2", Scenario: "s", CallID: "c~1", At: testNow.UnixNano(), Missing: MissingChallenged})
+	s := Summarise(tally, nil, "acme", testNow)
+	if len(s.Missing) != 1 || s.Missing[0].Name != "challenges as expected" || s.Compared.Count != 0 {
+		t.Errorf("%+v", s.Missing)
+	}
+	if !slices.ContainsFunc(s.Next, func(n string) bool {
+		return strings.HasPrefix(n, "1 copy got no further than core's question for a password that the edge does not know: let core trust")
+	}) {
+		t.Errorf("%q", s.Next)
 	}
 }
 
