@@ -55,6 +55,6 @@ func registerShadow(s *metrics.Set, e *Edge) {
 	}, "reason")
 	s.Gauge("hotcut_shadow_calls", "shadow calls that are up", value(func(x ShadowState) float64 { return float64(x.Calls) }))
 	s.Gauge("hotcut_shadow_held_bytes", "bytes of messages that the mirror holds", value(func(x ShadowState) float64 { return float64(x.Bytes) }))
-	s.Gauge("hotcut_shadow_stopped", "1 when mirroring has stopped by itself, for good: a copy got out", value(func(x ShadowState) float64 { return truth(x.Stopped) }))
+	s.Gauge("hotcut_shadow_stopped", "1 when mirroring has stopped by itself, for good: a copy got out, or a fault of ours", value(func(x ShadowState) float64 { return truth(x.Stopped) }))
 	s.Gauge("hotcut_shadow_verified", "1 while the last canary of every dark core came back to the sink and to nowhere else", value(func(x ShadowState) float64 { return truth(x.Verified) }))
 }

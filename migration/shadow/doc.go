@@ -8,7 +8,7 @@
 //     address in it is the shadow listener's, a black hole, or a domain that the dark core serves itself.
 //   - No dialog with a dark core outlives its live call by more than a transaction, whatever the dark core does.
 //   - Every table, every exchange and the bytes kept in all are bounded; what is let go is counted by reason (Drop).
-//   - What escapes stops it, in this process, until the edge is started again.
+//   - What escapes stops it, in this process, until the edge is started again; so does a fault of ours, which costs the edge nothing else.
 //
 // It refuses: to mirror emergency calls, MESSAGE and PUBLISH; to pass a phone's credentials on; to take an ambiguous pair of far legs for a
 // match; to compare (compare) or to keep (store) what it has seen.

@@ -238,7 +238,7 @@ func (m *machine) stopAll() {
 type errEscaped string
 
 func (e errEscaped) Error() string {
-	return string(e) + "; mirroring has stopped until the edge is started again"
+	return string(e) + "; " + untilRestart
 }
 
 // snapshotStats is the Stats of now.

@@ -54,8 +54,10 @@ const (
 	goodbye    = time.Second // for the dark cores to answer the BYEs of the end
 )
 
-// Run opens the sockets and mirrors until ctx ends. Then every shadow dialog is hung up, within a second.
-func (m *Mirror) Run(ctx context.Context) error {
+// Run opens the sockets and mirrors until ctx ends. Then every shadow dialog is hung up, within a second. A fault of ours ends it
+// sooner.
+func (m *Mirror) Run(ctx context.Context) (err error) {
+	defer m.o.caught(&err, func(why string) { m.stats.Store(stopped(m.stats.Load(), why)) })
 	socks, err := openSockets(m.o.Sockets)
 	if err != nil {
 		return err
@@ -73,12 +75,12 @@ func (m *Mirror) Run(ctx context.Context) error {
 		sinks[i] = s.local
 	}
 	x := newMachine(&m.o, sinks)
+	defer m.publish(x) // also what a fault has left
 	x.start(m.o.Now())
 	m.loop(ctx, x, socks, inbox, 0)
 	x.stopAll()
 	m.flush(x, socks)
 	m.loop(context.Background(), x, socks, inbox, m.o.Now()+int64(goodbye))
-	m.publish(x)
 	return nil
 }
 

@@ -38,7 +38,7 @@ type Options struct {
 	Answer func(challenge *wire.Message, method, uri, aor string) string
 	// Verdict is told of every finished call, on the mirror's goroutine: it must be quick, and keep the exchanges if it will.
 	Verdict func(v *compare.Verdict, live, shadow *record.Exchange)
-	Alarm   func(what string, err error)                         // what: "shadow_escape" (mirroring has stopped), "shadow_socket"
+	Alarm   func(what string, err error)                         // what: "shadow_escape" and "shadow_fault" (mirroring has stopped)
 	Rules   []compare.Rule                                       // nil: those of the tenant's profile
 	Profile func(tenant string) *record.Profile                  // how its platforms' habits are read; nil, or a nil result: the defaults
 	Judge   func(live, shadow *record.Exchange) *compare.Verdict // nil: by Rules and Profile, redacted with Secret

@@ -1,6 +1,7 @@
 package shadow
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/netip"
@@ -59,7 +60,8 @@ func (r *Recorder) Put(ev *tap.Event, raw []byte) bool { return r.ring.Put(ev, r
 func (r *Recorder) Stats() Stats { return *r.stats.Load() }
 
 // Run records until ctx ends. Calls that live then are written as far as they were seen.
-func (r *Recorder) Run(ctx context.Context) error {
+func (r *Recorder) Run(ctx context.Context) (err error) {
+	defer r.o.caught(&err, func(why string) { r.stats.Store(stopped(r.stats.Load(), why)) })
 	oldest := r.o.Now() - int64(r.retention)
 	if _, err := Prune(r.path, func(_ string, at int64) bool { return at >= oldest }); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
@@ -151,17 +153,41 @@ func (j *journal) reopen() error {
 		}
 		j.close()
 	}
-	f, err := os.OpenFile(j.path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	f, err := os.OpenFile(j.path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
 	}
-	info, err := f.Stat()
+	size, err := whole(f)
+	if err == nil {
+		err = f.Truncate(size)
+	}
 	if err != nil {
 		f.Close()
 		return err
 	}
-	j.file, j.size = f, info.Size()
+	j.file, j.size = f, size
 	return nil
+}
+
+// whole is the length of a file up to its last line end. What stands behind it is of a process that died in the middle of a line, or
+// of a full disk: a line after it would be unreadable, and so would the file.
+func whole(f *os.File) (int64, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	buf := make([]byte, 64<<10)
+	for end := info.Size(); end > 0; {
+		n := min(end, int64(len(buf)))
+		if _, err := f.ReadAt(buf[:n], end-n); err != nil {
+			return 0, err
+		}
+		if i := bytes.LastIndexByte(buf[:n], '\n'); i >= 0 {
+			return end - n + int64(i) + 1, nil
+		}
+		end -= n
+	}
+	return 0, nil
 }
 
 func (j *journal) write(line []byte) error {

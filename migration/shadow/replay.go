@@ -39,7 +39,9 @@ func Replay(ctx context.Context, file string, o Options, progress func(done, tot
 		if verdict != nil {
 			verdict(v, live, shadow)
 		}
-		p.finished <- struct{}{}
+		if live == nil || !live.LegOnly { // a far leg by itself is no call of the file
+			p.finished <- struct{}{}
+		}
 	}
 	o.Slots, o.SlotSize = 256, 64<<10 // whatever was recorded fits
 	m, err := New(o)

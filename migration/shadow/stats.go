@@ -71,6 +71,13 @@ type Stats struct {
 	Escaped uint64 `json:"escaped"` // messages seen where none may be
 }
 
+// stopped is s with the reason why nothing is mirrored any more.
+func stopped(s *Stats, why string) *Stats {
+	x := *s
+	x.Stopped = why
+	return &x
+}
+
 // DarkStats is the state of one dark core.
 type DarkStats struct {
 	Name     string `json:"name"`

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -184,8 +185,16 @@ func weigh(x *record.Exchange) int64 {
 	return n
 }
 
-// Run keeps until ctx ends, and then writes once more what is waiting: at most some seconds.
-func (k *Keeper) Run(ctx context.Context) error {
+// Run keeps until ctx ends, and then writes once more what is waiting: at most some seconds. A fault of ours ends it sooner; then
+// verdicts are dropped and counted, and the process goes on.
+func (k *Keeper) Run(ctx context.Context) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("a fault of ours: %v; nothing is kept until the edge is started again", p)
+			k.o.Log.Error("shadow: a fault of ours", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			k.fault(err)
+		}
+	}()
 	w := newWriting(k)
 	tick := time.NewTicker(k.o.Every)
 	defer tick.Stop()
