@@ -6,8 +6,13 @@ import (
 	"strings"
 )
 
-// Coverage of a tenant: what it does in production, and how much of that was compared. provisioned are the features that
-// it has; of scenarios of calls only (a phone registers more often than it calls).
+// Coverage of a tenant: what it does in production, and how much of that was compared; of scenarios of calls only (a phone
+// registers more often than it calls).
+//
+// provisioned are the features that the tenant has, nil: nobody says. The policy does not know them: a tenant's record has domains,
+// numbers, users, groups of users that move together, trunks, stage and limits, and no word of what these users may do; a group may
+// be a hunt group, busy lamps or a shared line. So `hotcut` passes nil, and its reports say "provisioned features: not known to the
+// policy" instead of an empty list of those never seen.
 func (t *Tally) Coverage(tenant string, provisioned []string) Coverage {
 	c := t.Tenants[tenant]
 	if c == nil {
@@ -17,7 +22,7 @@ func (t *Tally) Coverage(tenant string, provisioned []string) Coverage {
 }
 
 func (c *Tenant) coverage(now *Count, provisioned []string) Coverage {
-	v := Coverage{Scenarios: []ScenarioView{}, NeverSeen: []string{}, Unseen: 1}
+	v := Coverage{Scenarios: []ScenarioView{}, Known: provisioned != nil, NeverSeen: []string{}, Unseen: 1}
 	features := make(map[string]uint64)
 	for name, s := range c.Scenarios {
 		view := ScenarioView{Scenario: name, N: s.N, Compared: s.Compared, Enough: s.Compared >= CoverageEnough, Worst: []SeverityRate{}}

@@ -10,7 +10,7 @@ import (
 )
 
 // Summarise is what a report prints of a tenant: pure, and the same for the same counts. provisioned are the features
-// that the tenant has.
+// that the tenant has, none: nobody says (see Coverage).
 func Summarise(t *Tally, triage map[ClusterID]Triage, tenant string, now time.Time, provisioned ...string) Summary {
 	c := t.Tenants[tenant]
 	if c == nil {

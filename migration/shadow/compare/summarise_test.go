@@ -127,6 +127,9 @@ func TestCoverage(t *testing.T) {
 	if c.Calls != 100 || c.Seen != 4 || c.Enough != 1 || c.Once != 2 || c.Unseen != 0.02 || len(c.NeverSeen) != 1 || c.NeverSeen[0] != "fax" {
 		t.Errorf("%+v", c)
 	}
+	if unknown := tally.Coverage("acme", nil); unknown.Known || len(unknown.NeverSeen) > 0 || !c.Known {
+		t.Errorf("nobody says what is provisioned: %+v", unknown)
+	}
 	if c.Scenarios[0].Scenario != "often" || !c.Scenarios[0].Enough {
 		t.Errorf("%+v", c.Scenarios)
 	}

@@ -140,9 +140,10 @@ type Coverage struct {
 	Seen      int            `json:"seen"`      // scenarios
 	Enough    int            `json:"enough"`    // of them compared at least CoverageEnough times
 	Calls     uint64         `json:"calls"`
-	Once      int            `json:"once"`       // scenarios met once
-	Unseen    float64        `json:"unseen"`     // Good-Turing: the share of calls to come whose scenario was never seen
-	NeverSeen []string       `json:"never_seen"` // provisioned features
+	Once      int            `json:"once"`              // scenarios met once
+	Unseen    float64        `json:"unseen"`            // Good-Turing: the share of calls to come whose scenario was never seen
+	Known     bool           `json:"provisioned_known"` // somebody says which features the tenant has
+	NeverSeen []string       `json:"never_seen"`        // of them, those that were not compared often enough; none where nobody says
 }
 
 // ScenarioView is one scenario.

@@ -233,7 +233,7 @@ type tile struct {
 
 func coverageViewOf(c *compare.Coverage) coverageView {
 	var v coverageView
-	if c.Calls > 0 {
+	if len(c.Scenarios) > 0 {
 		v.Words = upper(coverageWords(c)) + "."
 	}
 	for _, s := range c.Scenarios {

@@ -114,7 +114,7 @@ func fixture() *Document {
 		{Name: "ring", Class: "answered", Live: quantiles(284, 920*ms, .5), Shadow: quantiles(280, 2900*ms, .7), Shift: 1980 * ms, ShiftLow: 1800 * ms, ShiftHigh: 2150 * ms, Severity: compare.Major, Words: "phones ring later than on legacy"},
 		{Name: "answer", Class: "answered", Live: quantiles(284, 7*time.Second, .8), Shadow: compare.Quantiles{}},
 	}
-	d.Coverage = compare.Coverage{Seen: 4, Enough: 2, Calls: 431, Once: 1, Unseen: 1. / 431, NeverSeen: []string{"fax"}, Scenarios: []compare.ScenarioView{
+	d.Coverage = compare.Coverage{Seen: 4, Enough: 2, Calls: 431, Once: 1, Unseen: 1. / 431, Known: true, NeverSeen: []string{"fax"}, Scenarios: []compare.ScenarioView{
 		{Scenario: "out/phone/pstn answered", N: 210, Compared: 204, Enough: true}, {Scenario: "in/carrier/pstn answered forward", N: 140, Compared: 131, Enough: true},
 		{Scenario: "in/carrier/voicemail answered voicemail", N: 20, Compared: 12}, {Scenario: "out/phone/park answered park", N: 1}}}
 	d.Builds = []compare.BuildView{{Build: "2.3.9", First: noon.Add(-300 * time.Hour), Last: noon.Add(-51 * time.Hour), Severities: sev(41, 90, 200, 1204)},

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -42,4 +43,19 @@ func TestGoldens(t *testing.T) {
 		golden(t, name+".html", func(w io.Writer) error { return HTML(w, d) })
 	}
 	golden(t, "call.txt", func(w io.Writer) error { return Call(w, forwarded()) })
+}
+
+// Where nobody says which features a tenant has, every form says that, and none an empty list of those never seen.
+func TestUnknownProvisioningIsSaid(t *testing.T) {
+	d := fixture()
+	d.Coverage.Known, d.Coverage.NeverSeen = false, nil
+	for name, render := range map[string]func(io.Writer, *Document) error{"table": Table, "md": Markdown, "html": HTML} {
+		var b bytes.Buffer
+		if err := render(&b, d); err != nil {
+			t.Fatal(err)
+		}
+		if got := b.String(); !strings.Contains(got, "rovisioned features: not known to the policy") || strings.Contains(got, "provisioned but never used") {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
 }

@@ -111,7 +111,7 @@ func shiftWords(t *compare.TimeView) string {
 func coverage(d *Document) section {
 	c := &d.Coverage
 	s := section{title: "what was seen", head: []string{"scenario", "calls", "compared", "enough"}}
-	if c.Calls > 0 {
+	if len(c.Scenarios) > 0 {
 		s.note = coverageWords(c)
 	}
 	for i, x := range c.Scenarios {
@@ -129,12 +129,18 @@ func coverage(d *Document) section {
 }
 
 func coverageWords(c *compare.Coverage) string {
-	w := fmt.Sprintf("%d of %d scenarios compared %d times or more; of %d calls %d were the only one of their kind, so about %s %% of calls to come are of a kind never seen",
-		c.Enough, c.Seen, compare.CoverageEnough, c.Calls, c.Once, percent(min(c.Unseen, 1)))
-	if len(c.NeverSeen) > 0 {
-		w += "; provisioned but never used: " + clean(strings.Join(c.NeverSeen, ", "), 200)
+	w := ""
+	if c.Calls > 0 {
+		w = fmt.Sprintf("%d of %d scenarios compared %d times or more; of %d calls %d were the only one of their kind, so about %s %% of calls to come are of a kind never seen; ",
+			c.Enough, c.Seen, compare.CoverageEnough, c.Calls, c.Once, percent(min(c.Unseen, 1)))
 	}
-	return w
+	switch {
+	case !c.Known:
+		return w + "provisioned features: not known to the policy"
+	case len(c.NeverSeen) == 0:
+		return w + "each provisioned feature was used"
+	}
+	return w + "provisioned but never used: " + clean(strings.Join(c.NeverSeen, ", "), 200)
 }
 
 func trend(d *Document) section {
