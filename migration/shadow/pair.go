@@ -16,7 +16,7 @@ import (
 const ambiguous = "a far leg fits more than one call"
 
 const (
-	nearby  = time.Second            // how far apart two legs may begin that no call joins
+	nearby  = time.Second            // how far apart two legs may begin that are each other's, and that no call joins
 	moment  = 200 * time.Millisecond // how far apart they begin on two platforms that are about as fast
 	ripen   = 150 * time.Millisecond // how long a nearer partner is waited for
 	noMatch = time.Duration(-1)
@@ -58,7 +58,7 @@ func (tw *twin) apart(l *liveLeg) time.Duration {
 	if tw.c != nil && l.c != nil || l.c != nil && l.c.judged || !tw.meets(l) {
 		return noMatch
 	}
-	if d := time.Duration(max(tw.began, l.began) - min(tw.began, l.began)); d <= nearby {
+	if d := time.Duration(max(tw.began, l.began) - min(tw.began, l.began)); d <= held {
 		return d
 	}
 	return noMatch
@@ -80,7 +80,7 @@ func (tw *twin) approach() {
 		}
 		return
 	}
-	if best.lent || best.over && gap > moment || !tw.t.lately.alone(tw, best) {
+	if gap > nearby || best.lent || best.over && gap > moment || !tw.t.lately.alone(tw, best) {
 		tw.borrow(best)
 		return
 	}

@@ -270,3 +270,68 @@ func TestLegacyMayBeTheLastToHangUp(t *testing.T) {
 		t.Errorf("live far leg %s, want its BYE at the end", got)
 	}
 }
+
+// A dark core that rings a group in another order is seconds early at one phone: its leg has that callee when legacy comes to it, so that the
+// call, which another edge compares, goes on. The legs are not compared.
+func TestALegThatIsSecondsEarlyHasACallee(t *testing.T) {
+	w := newWorld(t)
+	w.phones = []tap.Binding{{ID: "b1", AoR: "sip:1002@acme.example", User: "line2", Here: true}}
+	w.run(lookEvery + time.Second)
+	var token string
+	for token = range w.m.tokens {
+	}
+	near := &coreLeg{c: w.core, invite: []byte("INVITE sip:1002@acme.example SIP/2.0\r\nVia: SIP/2.0/UDP 1.2.3.4;branch=z9hG4bKq\r\nFrom: <sip:1001@acme.example>;tag=q\r\nTo: <sip:1002@acme.example>\r\nCall-ID: q\r\nCSeq: 1 INVITE\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"), final: 1}
+	l := w.core.call(near, w.sinkURI(token))
+	w.run(2 * time.Second)
+	f := w.talk("a", "1001", "1002").farLeg("line2")
+	f.invite()
+	w.run(500 * ms)
+	f.fail(486)
+	w.run(3 * time.Second)
+	if l.final != 486 {
+		t.Errorf("the dark core's leg ended with %d", l.final)
+	}
+	if w.m.stats.Ambiguous != 1 || w.m.stats.Legs != 1 {
+		t.Errorf("%+v, want the legs among those that are missing", w.m.stats)
+	}
+	w.phones = nil
+	w.rest()
+}
+
+// What the callee did while the dark core had not yet called comes in order, and not in one instant: a platform that looks at two messages
+// side by side would take the answer first.
+func TestWhatComesLateComesInOrder(t *testing.T) {
+	w := newWorld(t)
+	w.core.plan = func(*wire.Message) plan { return plan{} }
+	k := w.talk("a", "1001", "1002")
+	k.invite()
+	f := k.farLeg("1002")
+	f.invite()
+	w.run(100 * ms)
+	f.ring()
+	w.run(30 * ms)
+	f.answer()
+	k.answer()
+	k.ack()
+	if len(w.core.legs) != 1 {
+		t.Fatalf("%d calls at the dark core", len(w.core.legs))
+	}
+	for _, near := range w.core.legs {
+		near.fars = append(near.fars, w.core.call(near, w.sinkURI("1002")))
+		break
+	}
+	w.run(5 * time.Second)
+	f.bye(true)
+	k.bye(true)
+	leg := w.one(t).shadow.Far[0]
+	at := map[int]int64{}
+	var r wire.Message
+	for _, x := range leg.Messages {
+		if r.Scan(x.Raw, nil) == wire.FaultNone && !r.Request && r.CSeqIs("INVITE") {
+			at[r.Status] = x.At
+		}
+	}
+	if gap := time.Duration(at[200] - at[180]); at[180] == 0 || gap < 30*ms || gap > 80*ms {
+		t.Errorf("the answer came %s after the ringing, want 30 ms as from the callee: %s", gap, ladder(leg.Messages))
+	}
+}

@@ -24,6 +24,7 @@ type twin struct {
 
 	live     *liveLeg // its partner
 	next     int      // of the live leg's messages
+	played   int64    // when the last was
 	tagged   bool     // a response with our tag was sent: the dialog is early at least
 	decided  bool     // paired, or given up
 	borrowed bool     // its partner may be another's
@@ -49,8 +50,9 @@ type reliable struct {
 }
 
 const (
-	held       = 4 * time.Second // the sink waits for the live leg
-	maxWaiting = 256             // legs of a tenant that wait: each new one is compared with all
+	held       = 4 * time.Second              // the sink waits for the live leg
+	breath     = int64(50 * time.Millisecond) // between two messages, as far as there was one
+	maxWaiting = 256                          // legs of a tenant that wait: each new one is compared with all
 )
 
 // decide takes the twin out of those that wait for a partner.
@@ -148,7 +150,10 @@ func (tw *twin) pair(l *liveLeg) {
 // borrow lets the leg have the callee of a live one that may be another's. Neither is compared.
 func (tw *twin) borrow(l *liveLeg) {
 	tw.decide()
-	tw.live, tw.borrowed, l.lent = l, true, true
+	tw.live, tw.borrowed = l, true
+	if d := tw.began - l.began; max(d, -d) <= int64(nearby) {
+		l.lent = true
+	}
 	l.borrowers = append(l.borrowers, tw)
 	tw.missing()
 	tw.tape.held = time.Duration(tw.m.now - tw.began)
@@ -221,10 +226,15 @@ func (tw *twin) play() {
 		if tw.stalled(&r) {
 			return
 		}
-		if due := tw.began + x.At - l.began; due > m.now {
+		due := tw.began + x.At - l.began
+		if tw.next > 0 { // what comes late comes in order: many platforms look at two messages side by side
+			due = max(due, tw.played+min(x.At-l.tape.msgs[tw.next-1].At, breath))
+		}
+		if due > m.now {
 			m.when(&tw.step, due, tw.play)
 			return
 		}
+		tw.played = m.now
 		if r.Request {
 			tw.ask(&r)
 		} else {
