@@ -158,7 +158,7 @@ func (s *shard) answered(now int64, r *request, b *branch, m *wire.Message) {
 	if r.hop.inDialog {
 		return
 	}
-	s.edge.ring.Mark(r.key, true, true)
+	s.edge.ring.MarkAnswered(r.key)
 	s.servedBy(r, b)
 	if r.record != nil && r.record.Answer == 0 {
 		r.record.Answer, r.record.Code = now/1e6, m.Status

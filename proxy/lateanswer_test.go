@@ -139,3 +139,46 @@ func TestByeAnsweredAfterRestart(t *testing.T) {
 		t.Errorf("%d dialogs after the BYE's answer", dialogs)
 	}
 }
+
+// A CANCEL meets the 2xx: the call is up, and stays up. The 487 by which the target ends what it believes cancelled, once or for as
+// long as it goes unacknowledged, soon, or when nothing remembers the INVITE any more, is heard by nobody and ends nothing.
+func TestRefusalAfterTheAnswer(t *testing.T) {
+	for name, restart := range map[string]bool{"": false, "restart": true} {
+		t.Run(name, func(t *testing.T) {
+			sc := newScene(t, tenant("acme", policy.StageLegacy)).start()
+			l := sc.phone.invite("one", "sip:anna@acme.example", "sip:bob@acme.example", "")
+			inv := sc.legacy[0].want("INVITE ")
+			sc.legacy[0].reply(inv, "180 Ringing", "")
+			sc.phone.want("SIP/2.0 180")
+			l.send("CANCEL", "")
+			sc.phone.want("SIP/2.0 200") // of the CANCEL
+			cancel := sc.legacy[0].want("CANCEL ")
+			sc.legacy[0].reply(inv, "200 OK", "")
+			ok := sc.phone.want("SIP/2.0 200")
+			l.answered(ok)
+			l.send("ACK", "")
+			sc.legacy[0].want("ACK ")
+			sc.legacy[0].reply(cancel, "200 OK", "")
+			callee := sc.legacy[0].calleeOf(inv, ok)
+			if restart {
+				sc.x.kill()
+				sc.x.start()
+			}
+			for _, after := range []time.Duration{0, 500 * time.Millisecond, time.Second, 30 * time.Second, 2 * time.Minute} {
+				sc.pass(after)
+				sc.legacy[0].reply(inv, "487 Request Terminated", "")
+				sc.phone.silent()
+			}
+			if _, _, _, dialogs := sc.x.left(); dialogs != 1 {
+				t.Fatalf("%d dialogs after the 487", dialogs)
+			}
+			callee.send("INFO", "")
+			sc.phone.reply(sc.phone.want("INFO "), "200 OK", "")
+			sc.legacy[0].want("SIP/2.0 200")
+			l.hangUp(sc.legacy[0])
+			if list := sc.edge().records.Find("one"); !restart && (len(list) == 0 || list[len(list)-1].Code != 200 || list[len(list)-1].HungUp != "caller") {
+				t.Errorf("records %+v", list)
+			}
+		})
+	}
+}

@@ -315,7 +315,7 @@ func (s *shard) lateResponse(from transport.Peer, m *wire.Message, id branchID, 
 				}
 			case m.Status < 300 && m.Status >= 200:
 				s.restoreDialog(m, key)
-				s.edge.ring.Mark(key, true, true)
+				s.edge.ring.MarkAnswered(key)
 			case m.Status >= 300 && s.concluded(key): // a target that was given up long ago: the caller has had an answer
 				s.edge.drop(causeStrayResponse)
 				return
@@ -346,14 +346,15 @@ func (s *shard) lateResponse(from transport.Peer, m *wire.Message, id branchID, 
 	s.edge.drop(causeStrayResponse)
 }
 
-// concluded tells whether this process sends, or has sent, a final response upstream for an INVITE. After a restart nobody knows
-// what the process before it has sent, and whether it arrived: what a target then repeats passes.
+// concluded tells whether a refusal of an INVITE comes too late: this process sends, or has sent, a final response upstream, or the
+// call was answered. Of other refusals nobody knows after a restart whether that of the process before arrived: what a target then
+// repeats passes.
 func (s *shard) concluded(upstream choice.Key) bool {
 	if s.requests[upstream] != nil {
 		return true // it is still at it, or has just been
 	}
-	at, ok := s.edge.ring.Finished(upstream)
-	return ok && at >= s.edge.started.UnixNano()
+	c, ok := s.edge.ring.Finished(upstream)
+	return ok && (c.Answered || c.At >= s.edge.started.UnixNano())
 }
 
 // passageOf is what the sides of a response say of it when nothing else is known: outside, only a trusted carrier is

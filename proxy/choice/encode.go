@@ -18,6 +18,9 @@ func encode(b *[choiceBytes]byte, c *Choice, seq uint64) {
 	if c.Final {
 		flags |= flagFinal
 	}
+	if c.Answered {
+		flags |= flagAnswered
+	}
 	order.PutUint32(b[wordAt:], flags)
 	order.PutUint64(b[timeAt:], uint64(c.At))
 	copy(b[keyAt:], c.Key[:])
@@ -37,6 +40,7 @@ func decode(s []byte) Choice {
 		Rev:      order.Uint64(s[revAt:]),
 		Ringing:  flags&flagRinging != 0,
 		Final:    flags&flagFinal != 0,
+		Answered: flags&flagAnswered != 0,
 		Listener: order.Uint16(s[listenerAt:]),
 		At:       long(s, timeAt).Load(),
 	}

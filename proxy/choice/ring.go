@@ -15,6 +15,7 @@ type Choice struct {
 	Rev      uint64 // of the policy that decided
 	Ringing  bool   // a 1xx above 100 was seen
 	Final    bool   // a final response was seen
+	Answered bool   // it was a 2xx
 	Listener uint16
 	At       int64 // when it was chosen, Unix nanoseconds
 }
@@ -32,8 +33,9 @@ const (
 	ways        = 8
 	stripes     = 64
 
-	flagRinging = 1
-	flagFinal   = 2
+	flagRinging  = 1
+	flagFinal    = 2
+	flagAnswered = 4
 )
 
 // Ring is the table of choices, set-associative: a key can lie in any of the 8
@@ -116,6 +118,13 @@ func (r *Ring) Mark(k Key, ringing, final bool) {
 	if final {
 		flags |= flagFinal
 	}
+	r.mark(k, flags)
+}
+
+// MarkAnswered notes that a 2xx was seen, which is final.
+func (r *Ring) MarkAnswered(k Key) { r.mark(k, flagRinging|flagFinal|flagAnswered) }
+
+func (r *Ring) mark(k Key, flags uint32) {
 	set, l := r.lock(k)
 	defer l.Unlock()
 	if slot := find(set, k); slot != nil {
@@ -124,17 +133,17 @@ func (r *Ring) Mark(k Key, ringing, final bool) {
 	}
 }
 
-// Finished tells when the INVITE of k was noted, if a final response to it was seen:
+// Finished returns the choice of k, if a final response to its INVITE was seen:
 // however old it is, as long as nothing newer has taken its place.
-func (r *Ring) Finished(k Key) (at int64, ok bool) {
+func (r *Ring) Finished(k Key) (c Choice, ok bool) {
 	set, l := r.lock(k)
 	defer l.Unlock()
 	slot := find(set, k)
 	if slot == nil {
-		return 0, false
+		return c, false
 	}
-	c := decode(slot)
-	return c.At, c.Final
+	c = decode(slot)
+	return c, c.Final
 }
 
 // Len counts the choices that are good at now.

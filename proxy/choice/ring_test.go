@@ -74,8 +74,8 @@ func TestRingKeepsChoices(t *testing.T) {
 	want.Final = true
 	check(epoch+Age, true) // its hop ACK may still come
 	check(epoch+RingingAge, false)
-	if at, ok := r.Finished(want.Key); !ok || at != epoch {
-		t.Errorf("finished %t, at %d", ok, at)
+	if c, ok := r.Finished(want.Key); !ok || c.At != epoch || c.Answered {
+		t.Errorf("finished %t, %+v", ok, c)
 	}
 
 	want.Target, want.Ringing, want.Final, want.At = 7, false, false, epoch+5 // fail-over
@@ -85,12 +85,18 @@ func TestRingKeepsChoices(t *testing.T) {
 		t.Errorf("Len %d", n)
 	}
 	r.Mark(keyOf(2), true, true)
+	r.MarkAnswered(keyOf(2))
 	if _, ok := r.Get(keyOf(2), epoch); ok {
 		t.Error("Mark has made an entry")
 	}
-	want.Ringing, want.Final = true, true
+	want.Ringing, want.Final, want.Answered = true, true, true
+	r.MarkAnswered(want.Key)
+	check(epoch, true)
 	r.Put(want)
 	check(epoch, true)
+	if c, ok := r.Finished(want.Key); !ok || c != want {
+		t.Errorf("finished %t, %+v", ok, c)
+	}
 }
 
 // TestRingEvictsOldest holds that a full set loses its oldest, and nothing else.
