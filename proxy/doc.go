@@ -14,7 +14,7 @@
 // call to the other platform because a target is ill (emergency calls excepted: across.go).
 //
 // Where to find things: serve.go is the life of a request, response.go that of a response; route.go finds the next hop,
-// pin.go and seal.go are the tokens, forward.go splices and sends, shard.go explains concurrency once. Registrations:
+// pin.go and seal.go are the tokens, forward.go splices and sends, upstream.go answers, lateresponse.go is what comes after a restart, shard.go explains concurrency once. Registrations:
 // register.go (what a phone asks), bind.go (what the 2xx says), flow.go (Path), deliver.go and intercept.go (what a platform
 // asks of a phone), credentials.go (whose challenge), keep.go (our own REGISTERs), subscription.go (lamps), doctor.go. Media:
 // media.go and its siblings; media/relay behind them, or media/remote (mediaplane.go, mediawait.go). Less common ways: failover.go, across.go and emergency.go (the next target),
