@@ -41,6 +41,7 @@ func unverifiedRequests() (list [][]byte) {
 // Whatever a source says that nobody has verified, over UDP, once: of our own we never send it more bytes than came from
 // it, at once or later, whether its request went on and nobody answered or not.
 func TestAmplification(t *testing.T) {
+	t.Parallel()
 	q := newQuiet(t, unbudgeted, tenant("acme", policy.StageLegacy), tenant("moved", policy.StageCore))
 	worst, worstOf, answered := 0.0, "", 0
 	for i, raw := range unverifiedRequests() {
@@ -82,6 +83,7 @@ func TestAmplification(t *testing.T) {
 
 // Repetitions and CANCEL pay in and draw out; whoever says little hears little, whatever it says how often.
 func TestAmplificationOfRepetitions(t *testing.T) {
+	t.Parallel()
 	q := newQuiet(t, unbudgeted, tenant("acme", policy.StageLegacy))
 	heard := 0
 	for n, plan := range []string{"I", "II", "IIIIIIIII", "IC", "ICCCCCC", "IICIIC", "CCC", "IA", "IACIAC", "I----I----I", "I-C-I-C-I-C------"} {
@@ -121,6 +123,7 @@ func TestAmplificationOfRepetitions(t *testing.T) {
 
 // What a target answers is passed on at most three times to a source that is not verified, unless it pays for more.
 func TestAmplificationOfAnswers(t *testing.T) {
+	t.Parallel()
 	for _, status := range []string{"180 Ringing", "302 Moved", "486 Busy Here", "603 Decline"} {
 		q := newQuiet(t, unbudgeted, tenant("acme", policy.StageLegacy))
 		raw := unverified("INVITE", "sip:bob@acme.example", "<sip:c>", "", 1)
@@ -153,6 +156,7 @@ func TestAmplificationOfAnswers(t *testing.T) {
 
 // A phone whose INVITE is too short to pay for a 100 and a refusal gets its 100 when it repeats itself.
 func TestTryingIsPaidFor(t *testing.T) {
+	t.Parallel()
 	q := newQuiet(t, unbudgeted, tenant("acme", policy.StageLegacy))
 	raw := unverified("INVITE", "sip:bob@acme.example", "<sip:c>", "", 1)
 	codes := func(list []outgoing) (s string) {

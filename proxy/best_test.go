@@ -25,6 +25,7 @@ func TestRank(t *testing.T) {
 
 // Each row: what the first target says after it was given up for its silence, what the second says, what goes up.
 func TestBestResponse(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct{ first, second, up string }{
 		{"404 Not Found", "500 Server Internal Error", "SIP/2.0 404"},
 		{"500 Server Internal Error", "404 Not Found", "SIP/2.0 404"},

@@ -28,6 +28,7 @@ func (w *world) request(by *peer, path []string, id, method, extra string) *call
 
 // The Path is constant while the flow is: over refreshes, revs and keys.
 func TestPathIsConstant(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy)).start()
 	path := w.bind(w.legacy)
 	w.move("acme", func(x *policy.Tenant) { x.Name = "Acme" })
@@ -43,6 +44,7 @@ func TestPathIsConstant(t *testing.T) {
 
 // The newest flow counts, not the one that the registrar was told of.
 func TestNewestFlow(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy)).start()
 	path := w.bind(w.legacy)
 	moved := newPeer(t)
@@ -65,6 +67,7 @@ func TestNewestFlow(t *testing.T) {
 
 // A call to a phone that the other platform serves goes there first, once, and one branch of it.
 func TestIntercept(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy)).start()
 	path := w.bind(w.legacy)
 	w.move("acme", func(x *policy.Tenant) { x.Stage = policy.StageCore })
@@ -104,6 +107,7 @@ func TestIntercept(t *testing.T) {
 // A call that was turned over and that the serving platform would not have rings the phone after all; so does one to a phone
 // that this platform does not know yet.
 func TestInterceptFails(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy)).start()
 	path := w.bind(w.legacy)
 	w.move("acme", func(x *policy.Tenant) { x.Stage = policy.StageCore })
@@ -135,6 +139,7 @@ func TestInterceptFails(t *testing.T) {
 
 // A call that comes while its phone is handed over waits for that, and puts it first.
 func TestCallWaitsForHandOver(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy))
 	w.takesOurs()
 	w.start()
@@ -155,6 +160,7 @@ func TestCallWaitsForHandOver(t *testing.T) {
 
 // What else the platform that does not serve may say to a phone.
 func TestPlatformThatDoesNotServe(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy)).start()
 	path := w.bind(w.legacy)
 	for i, c := range []struct{ by, method, extra, core, legacy string }{
@@ -185,6 +191,7 @@ func TestPlatformThatDoesNotServe(t *testing.T) {
 
 // A phone that this edge does not know may have registered through another one: the common memory is asked, once.
 func TestAskForBinding(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy))
 	w.cfg.Platforms.Legacy.Targets[0].ReachBack = "contact"
 	known := &location.Binding{ID: location.ID{1, 2, 3}, Tenant: "acme", AoR: "anna@acme.example", Unit: "anna", To: "sip:anna@acme.example",
@@ -235,6 +242,7 @@ func TestAskForBinding(t *testing.T) {
 // After a restart phones over UDP are reachable at once, by what the edge wrote down. What a platform answers to a
 // REGISTER that the process before forwarded is not passed on: the phone repeats it, and then it is bound.
 func TestBindingsSurviveRestart(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy))
 	w.cfg.Platforms.Legacy.Targets[0].ReachBack = "contact"
 	w.start()
@@ -254,7 +262,7 @@ func TestBindingsSurviveRestart(t *testing.T) {
 	answer := "Contact: " + half.headers("Contact")[0] + ";expires=60\n"
 	w.legacy.confirm(half, answer)
 	w.phone.register(w.out, 7, "acme.example", "Contact: <sip:two@192.0.2.2>\n")
-	again := w.legacy.again("REGISTER ") // byte for byte what the process before had sent
+	again := w.legacy.next("REGISTER ") // byte for byte what the process before had sent
 	if again.headers("Via")[0] != half.headers("Via")[0] {
 		t.Errorf("the repetition is another transaction: Via %q, was %q", again.headers("Via")[0], half.headers("Via")[0])
 	}

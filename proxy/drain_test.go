@@ -12,6 +12,7 @@ import (
 
 // A drain refuses what is new from either side, keeps what lives, and at zero ends Run and takes the edge off the roster.
 func TestDrain(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy)).quick().start()
 	reg := &call{w: w, by: w.phone, id: "reg", domain: "acme.example", to: "<sip:anna@acme.example>"}
 	w.phone.send(w.out, reg.request("REGISTER", 1, "sip:acme.example", "Expires: 300\n"))
@@ -59,7 +60,7 @@ func TestDrain(t *testing.T) {
 	w.hangUp(c, w.legacy)
 	select {
 	case <-w.done:
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		t.Fatalf("Run did not end; left: %v", w.edge.leftovers())
 	}
 	w.await(func() bool { return !listed() }, "the edge to leave the roster")
@@ -67,6 +68,7 @@ func TestDrain(t *testing.T) {
 
 // Orders by the admin socket hold at once, for new calls only; taken back, they are gone.
 func TestOverrideBySocket(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageCore), tenant("birch", policy.StageCore)).start()
 	cl, err := admin.Dial("unix://" + w.cfg.Admin.Socket)
 	if err != nil {
@@ -94,6 +96,7 @@ func TestOverrideBySocket(t *testing.T) {
 
 // A source that has used up its budget is refused new calls, and can still end the old ones.
 func TestSourceLimit(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy))
 	w.cfg.Limits.SourceRate, w.cfg.Limits.SourceBurst = 1, 5
 	w.start()
@@ -116,7 +119,7 @@ func TestSourceLimit(t *testing.T) {
 	w.legacy.want("ACK ")
 	w.phone.acknowledge(ringing, "SIP/2.0 487")
 	w.phone.send(w.out, up.request("ACK", 1, up.remote, ""))
-	w.legacy.again("ACK ")
+	w.legacy.next("ACK ")
 	w.hangUp(up, w.legacy)
 	if w.edge.count.causes.Value(int(causeSourceLimit)) == 0 {
 		t.Error("nothing was counted as source_limit")
@@ -139,6 +142,7 @@ func (p *peer) drain503() {
 
 // A tenant's concurrent calls are bounded, each end makes room, and other tenants do not notice.
 func TestTenantLimit(t *testing.T) {
+	t.Parallel()
 	acme := tenant("acme", policy.StageLegacy)
 	acme.Limits.Calls = 1 // an edge's share is half as much again: 1
 	w := newWorld(t, acme, tenant("birch", policy.StageLegacy)).quick().start()
@@ -161,6 +165,7 @@ func TestTenantLimit(t *testing.T) {
 
 // A reload with other targets: living calls keep the parties that their tokens name, new calls go to the new target.
 func TestReloadUnderLivingCalls(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy)).start()
 	other := newPeer(t)
 	up := w.establish("up", "acme.example", w.legacy)

@@ -9,6 +9,7 @@ import (
 
 // The first promise: the next call follows the policy, the living one stays to its BYE.
 func TestFlipLeavesTheLivingCall(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy), tenant("birch", policy.StageCore)).start()
 	one := w.establish("one", "acme.example", w.legacy)
 	w.move("acme", func(x *policy.Tenant) { x.Stage = policy.StageCore })
@@ -31,6 +32,7 @@ func TestFlipLeavesTheLivingCall(t *testing.T) {
 
 // A restart in mid-call: the token is all that BYE needs.
 func TestRestartInMidCall(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy)).start()
 	c := w.establish("one", "acme.example", w.legacy)
 	w.stop()
@@ -50,6 +52,7 @@ func TestRestartInMidCall(t *testing.T) {
 
 // A retransmission after a restart goes where the first went, with the same branch, whatever the policy says now.
 func TestRetransmissionAfterRestart(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy)).start()
 	c := w.invite("one", "acme.example", "")
 	first := w.legacy.want("INVITE ")
@@ -58,17 +61,18 @@ func TestRetransmissionAfterRestart(t *testing.T) {
 	w.move2("acme", policy.StageCore)
 	w.start()
 	w.phone.send(w.out, c.request("INVITE", 1, "sip:bob@acme.example", ""))
-	second := w.legacy.again("INVITE ")
+	second := w.legacy.next("INVITE ")
 	if first.text != second.text {
 		t.Errorf("the retransmission differs:\n%s\n%s", first.text, second.text)
 	}
-	w.phone.again("SIP/2.0 100")
+	w.phone.next("SIP/2.0 100")
 	w.legacy.reply(second, "200 OK", "")
 	w.phone.want("SIP/2.0 200")
 }
 
 // An answer whose transaction died with the edge still finds the caller.
 func TestAnswerAfterRestart(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy)).start()
 	c := w.invite("one", "acme.example", "")
 	inv := w.legacy.want("INVITE ")
@@ -87,6 +91,7 @@ func TestAnswerAfterRestart(t *testing.T) {
 }
 
 func TestCancel(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy)).start()
 	c := w.invite("one", "acme.example", "")
 	inv := w.legacy.want("INVITE ")
@@ -114,6 +119,7 @@ func TestCancel(t *testing.T) {
 
 // Nothing that a phone says of itself reaches a platform; what it may say passes byte for byte.
 func TestStrip(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy)).start()
 	w.invite("one", "acme.example", "P-Asserted-Identity: <sip:boss@acme.example>\np-asserted-identity : <tel:+1>\nRemote-Party-ID: <sip:x@y>\n"+
 		"P-Charge-Info: <sip:z@y>\nX-Hotcut-Pin: 1\nP-Preferred-Identity: <sip:a@b>\nX-Other:  kept   as it is \nIdentity: abc;info=<https://x.example/c>\n")
@@ -131,6 +137,7 @@ func TestStrip(t *testing.T) {
 }
 
 func TestRefusals(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy)).start()
 	c := &call{w: w, by: w.phone, id: "r", domain: "acme.example", to: "<sip:bob@acme.example>"}
 	uri := "sip:bob@acme.example"

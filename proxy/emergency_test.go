@@ -13,6 +13,7 @@ import (
 
 // An emergency call goes from target to target and then to the other platform, also by silence.
 func TestEmergencyGoesOn(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct{ name, first, second string }{
 		{"refused", "404 Not Found", "503 Service Unavailable"},
 		{"redirected", "302 Moved Temporarily", "488 Not Acceptable Here"},
@@ -79,6 +80,7 @@ func TestSilenceCrossesForEmergenciesOnly(t *testing.T) {
 
 // A refusal before ringing crosses where the tenant opted in, and only to the platform that is kept ready for it.
 func TestCrossFailover(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name   string
 		edit   func(*policy.Tenant)
@@ -173,6 +175,7 @@ func TestCrossedCallLeavesCredentialsBehind(t *testing.T) {
 
 // Neither an exhausted budget nor a drain nor the tenant's limits stop an emergency call.
 func TestEmergencyIsExempt(t *testing.T) {
+	t.Parallel()
 	x := tenant("acme", policy.StageLegacy)
 	x.Limits = policy.Limits{Calls: 1, CallsPerSecond: 1}
 	w := newWorld(t, x)
@@ -218,12 +221,14 @@ func carrierAt(name string, a *actor, egress int) carrier {
 
 // The record names the targets that were given up, in order, and what they said.
 func TestRecordSaysWhoWasTried(t *testing.T) {
+	t.Parallel()
 	acme := tenant("acme", policy.StageLegacy)
 	w := newWorld(t, acme)
 	first, second := w.pool("sos")
 	w.phone.send(w.out, strings.ReplaceAll(w.call("sos").request("INVITE", 1, "sip:112@acme.example", ""), "bob@", "112@"))
-	first.reply(first.want("INVITE "), "404 Not Found", "")
+	asked := first.want("INVITE ")
 	second.conn.Close()
+	first.reply(asked, "404 Not Found", "")
 	inv := w.core.want("INVITE ")
 	w.core.reply(inv, "486 Busy Here", "")
 	w.phone.wantFinal("SIP/2.0 486")

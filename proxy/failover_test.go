@@ -26,6 +26,7 @@ func (w *world) pool(id string) (first, second *peer) {
 }
 
 func TestFailoverOnRefusal(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy))
 	first, second := w.pool("one")
 	c := w.invite("one", "acme.example", "")
@@ -44,6 +45,7 @@ func TestFailoverOnRefusal(t *testing.T) {
 
 // All targets refuse: the caller hears 500, since 503 would speak of us.
 func TestFailoverAllRefuse(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy))
 	first, second := w.pool("one")
 	w.invite("one", "acme.example", "")
@@ -60,6 +62,7 @@ func TestFailoverAllRefuse(t *testing.T) {
 
 // Nobody listens at the first target: ICMP says so, and the call goes on at once.
 func TestFailoverOnICMP(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy))
 	first, second := w.pool("one")
 	first.conn.Close()
@@ -72,6 +75,7 @@ func TestFailoverOnICMP(t *testing.T) {
 
 // Silence: an INVITE moves on, and the late 2xx of the target that was given up still goes up.
 func TestFailoverOnSilence(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy))
 	first, second := w.pool("one")
 	w.invite("one", "acme.example", "")
@@ -96,8 +100,9 @@ func (p *peer) drain() {
 
 // A target over TCP: a dial that fails counts as a refusal.
 func TestFailoverOnDial(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy))
-	l, err := net.Listen("tcp", home+":0")
+	l, err := net.Listen("tcp", home+":"+freePort(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,7 +41,7 @@ func (p peeked) Read(b []byte) (int, error) { return p.r.Read(b) }
 
 // tcpTarget gives legacy a target over TCP beside the one over UDP, or alone.
 func (w *world) tcpTarget(alone bool) (net.Listener, string) {
-	l, err := net.Listen("tcp", home+":0")
+	l, err := net.Listen("tcp", home+":"+freePort(w.t))
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -68,6 +68,7 @@ func (w *world) idFor(target string) string {
 
 // A target that dies with a call in its hands, before it rang: the next one gets it at once, not after Timer B.
 func TestTargetHangsUp(t *testing.T) {
+	t.Parallel()
 	for _, said := range []string{"", "100 Trying"} {
 		w := newWorld(t, tenant("acme", policy.StageLegacy))
 		l, _ := w.tcpTarget(false)
@@ -89,6 +90,7 @@ func TestTargetHangsUp(t *testing.T) {
 
 // Once it rang the call is the callee's; and where there is nobody else to ask, the target may come back and answer.
 func TestTargetComesBack(t *testing.T) {
+	t.Parallel()
 	for _, alone := range []bool{false, true} {
 		w := newWorld(t, tenant("acme", policy.StageLegacy))
 		l, in := w.tcpTarget(alone)
@@ -116,6 +118,7 @@ func TestTargetComesBack(t *testing.T) {
 
 // A phone whose connection breaks while it is called: the platform learns it at once, and can ring elsewhere.
 func TestPhoneHangsUpBeforeRinging(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy))
 	out, _ := w.tcpListen()
 	w.start()

@@ -13,6 +13,7 @@ import (
 // included, is the same without a tap, with tenants that are mirrored and no tap, with a tap, with one whose ring is full, and with one
 // that makes a mess of the event that it was lent.
 func TestTapChangesNothing(t *testing.T) {
+	t.Parallel()
 	seeds := 8
 	if testing.Short() {
 		seeds = 3

@@ -70,6 +70,7 @@ func asIs(*target) {}
 
 // Served by core, a phone is kept on legacy with the Contact that it would show there itself, for as long as it is alive.
 func TestKeepOnLegacy(t *testing.T) {
+	t.Parallel()
 	w := newKeepWorld(t, asIs)
 	w.stage(policy.StageCore)
 	b := w.phone("anna", policy.Core, 300, 300)
@@ -113,6 +114,7 @@ func TestKeepOnLegacy(t *testing.T) {
 
 // At a flip core hears of every phone at once, before any has refreshed; on the way back likewise.
 func TestKeepHandOver(t *testing.T) {
+	t.Parallel()
 	w := newKeepWorld(t, asIs)
 	w.stage(policy.StageLegacy)
 	var all []*location.Binding
@@ -145,6 +147,7 @@ func TestKeepHandOver(t *testing.T) {
 
 // Whoever un-registers is taken from the platform that does not serve; who comes back at once is put there again.
 func TestKeepUnregister(t *testing.T) {
+	t.Parallel()
 	w := newKeepWorld(t, asIs)
 	w.stage(policy.StageCore)
 	b := w.phone("anna", policy.Core, 300, 300)
@@ -172,6 +175,7 @@ func TestKeepUnregister(t *testing.T) {
 
 // Only the newest state counts: a phone that un-registers while we register it elsewhere is taken away again.
 func TestKeepOvertaken(t *testing.T) {
+	t.Parallel()
 	w := newKeepWorld(t, asIs)
 	w.stage(policy.StageCore)
 	w.legacy.dead = true
@@ -188,6 +192,7 @@ func TestKeepOvertaken(t *testing.T) {
 
 // A target without Path is shown our Contact, with everything that is the phone's but user, host and transport.
 func TestKeepByContact(t *testing.T) {
+	t.Parallel()
 	w := newKeepWorld(t, func(x *target) { x.byContact = true })
 	w.stage(policy.StageCore)
 	b := w.phone("anna", policy.Core, 300, 300)
@@ -210,6 +215,7 @@ func writeSecrets(t testing.TB, lines string) string {
 
 // keep: digest answers the challenge, and uses the nonce until it is refused.
 func TestKeepDigest(t *testing.T) {
+	t.Parallel()
 	w := newKeepWorld(t, func(x *target) { x.keep = keepDigest })
 	w.legacy.secret, w.legacy.most = "tiger", 600
 	if err := w.edge.keeper.loadSecrets(writeSecrets(t, "anna@acme.example r password:tiger\nbob@acme.example r password:wrong\n")); err != nil {
@@ -256,6 +262,7 @@ func TestKeepDigest(t *testing.T) {
 
 // 423 is obeyed once; 503 with Retry-After is waited for; silence is repeated, then tried again later and later.
 func TestKeepFailures(t *testing.T) {
+	t.Parallel()
 	w := newKeepWorld(t, asIs)
 	w.legacy.min = 7200
 	w.stage(policy.StageCore)
@@ -307,6 +314,7 @@ func TestKeepFailures(t *testing.T) {
 
 // keep: none sends nothing; it is counted, and said loudly.
 func TestKeepNone(t *testing.T) {
+	t.Parallel()
 	w := newKeepWorld(t, func(x *target) { x.keep = keepNone })
 	w.stage(policy.StageCore)
 	w.phone("anna", policy.Legacy, 300, 300)
@@ -325,6 +333,7 @@ func TestKeepNone(t *testing.T) {
 
 // A target that lists a contact under two Call-IDs twice is told with the phone's own numbers, each of them once.
 func TestKeepPhoneCallID(t *testing.T) {
+	t.Parallel()
 	w := newKeepWorld(t, func(x *target) { x.phoneCallID = true })
 	w.stage(policy.StageCore)
 	b := w.phone("anna", policy.Core, 120, 120)
@@ -350,6 +359,7 @@ func TestKeepPhoneCallID(t *testing.T) {
 
 // At its pace: a target hears no more than keepRate a second, hand-overs before what is only kept.
 func TestKeepPace(t *testing.T) {
+	t.Parallel()
 	w := newKeepWorld(t, func(x *target) { x.keepRate = 50 })
 	w.set(func(x *policy.Tenant) { x.Stage, x.Assigned = policy.StageCore, map[string]policy.Platform{} })
 	names := "abcdefghijklmnopqrst"
@@ -382,6 +392,7 @@ func TestKeepPace(t *testing.T) {
 
 // After a restart the bindings are taken up again, not all at once, and the registrations go on as they were.
 func TestKeepRestart(t *testing.T) {
+	t.Parallel()
 	w := newKeepWorld(t, asIs)
 	w.stage(policy.StageCore)
 	b := w.phone("anna", policy.Core, 7200, 7200)
@@ -407,6 +418,7 @@ func TestKeepRestart(t *testing.T) {
 // A phone that comes by way of another edge is registered anew where it is kept: what stands there leads to the edge that
 // it has left. The edge that it has left does nothing more.
 func TestKeepMovedPhone(t *testing.T) {
+	t.Parallel()
 	w := newKeepWorld(t, asIs)
 	w.stage(policy.StageCore)
 	b := w.phone("anna", policy.Core, 300, 300)
@@ -435,6 +447,7 @@ func TestKeepMovedPhone(t *testing.T) {
 
 // While a tenant is about to move, legacy is asked for a day: the way back stays open for hours.
 func TestKeepClamped(t *testing.T) {
+	t.Parallel()
 	w := newKeepWorld(t, asIs)
 	w.set(func(x *policy.Tenant) {
 		x.Stage, x.Phase = policy.StageCore, &policy.Phase{Name: policy.PhaseSoaking, Until: w.now/1e9 + 3600}

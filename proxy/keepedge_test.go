@@ -12,6 +12,7 @@ import (
 // Over real sockets: a phone registers on legacy, its tenant is flipped, and core can call it before it has registered
 // anew; what was done is told to the operator.
 func TestKeepOverSockets(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy))
 	w.cfg.Listen = append(w.cfg.Listen, config.Listen{Name: "own", Side: config.Own, Transport: config.UDP, Address: home + ":" + freePort(t)})
 	for _, p := range []*config.Platform{&w.cfg.Platforms.Legacy, &w.cfg.Platforms.Core} {

@@ -21,6 +21,7 @@ func (w *world) reload() {
 
 // Rotation under living calls loses nothing: not the dialog, not the INVITE under way, not its CANCEL, not its ACK.
 func TestRotationOfKeys(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy)).start()
 	old, next := w.cfg.Keys, config.MintKeyLine()
 	up := w.establish("up", "acme.example", w.legacy)
@@ -33,7 +34,7 @@ func TestRotationOfKeys(t *testing.T) {
 	w.cfg.Keys = next + "\n" + old
 	w.reload()
 	w.phone.send(w.out, c.request("INVITE", 1, "sip:bob@acme.example", ""))
-	w.phone.again("SIP/2.0 180") // a retransmission, answered as one
+	w.phone.next("SIP/2.0 180") // a retransmission, answered as one
 	w.phone.send(w.out, c.request("CANCEL", 1, "sip:bob@acme.example", ""))
 	w.phone.want("SIP/2.0 200")
 	cancel := w.legacy.want("CANCEL ")
@@ -53,6 +54,7 @@ func TestRotationOfKeys(t *testing.T) {
 
 // After a restart with the new key first a retransmission is still the old transaction for the target.
 func TestRotationOverRestart(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy)).start()
 	c := w.invite("one", "acme.example", "")
 	first := w.legacy.want("INVITE ")
@@ -61,7 +63,7 @@ func TestRotationOverRestart(t *testing.T) {
 	w.cfg.Keys = config.MintKeyLine() + "\n" + w.cfg.Keys
 	w.start()
 	w.phone.send(w.out, c.request("INVITE", 1, "sip:bob@acme.example", ""))
-	second := w.legacy.again("INVITE ")
+	second := w.legacy.next("INVITE ")
 	if a, b := first.headers("Via")[0], second.headers("Via")[0]; a != b {
 		t.Errorf("the branch changed:\n%s\n%s", a, b)
 	}
@@ -70,6 +72,7 @@ func TestRotationOverRestart(t *testing.T) {
 
 // A token of a key that this edge does not have is refused.
 func TestForeignKey(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy)).start()
 	c := w.establish("one", "acme.example", w.legacy)
 	w.cfg.Keys = config.MintKeyLine()

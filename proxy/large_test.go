@@ -27,6 +27,7 @@ var long = "X-Long: " + strings.Repeat("0123456789", 130) + "\n"
 
 // A large request goes by the target's stream, with Via and Record-Route of that; the rest of the call as ever.
 func TestLargeRequestByStream(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy))
 	l := w.withStream()
 	c := w.invite("one", "acme.example", long)
@@ -53,6 +54,7 @@ func TestLargeRequestByStream(t *testing.T) {
 
 // The target takes no TCP today (section 18.1.1: then UDP), or never did.
 func TestLargeRequestFragmented(t *testing.T) {
+	t.Parallel()
 	for _, paired := range []bool{true, false} {
 		w := newWorld(t, tenant("acme", policy.StageLegacy))
 		if paired {

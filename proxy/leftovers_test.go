@@ -9,9 +9,10 @@ import (
 	"github.com/hotcut/hotcut/proxy/config"
 )
 
-// quick makes every timer a fiftieth of what it is.
+// quick makes timers a twentieth of what they are.
 func (w *world) quick() *world {
-	w.cfg.Timers.T1, w.cfg.Timers.T2, w.cfg.Timers.T4 = 10*time.Millisecond, 80*time.Millisecond, 100*time.Millisecond
+	w.cfg.Timers.T1, w.cfg.Timers.T2, w.cfg.Timers.T4 = 25*time.Millisecond, 100*time.Millisecond, 150*time.Millisecond
+	w.cfg.Timers.B = 2 * time.Second // a test may be slow to answer
 	return w
 }
 
@@ -36,6 +37,7 @@ func (w *world) freed() {
 
 // Everything that a call held is freed 64*T1 after its end, and its tenant's count with it.
 func TestEverythingIsFreed(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy)).quick().start()
 	w.hangUp(w.establish("one", "acme.example", w.legacy), w.legacy)
 
@@ -64,6 +66,7 @@ func TestEverythingIsFreed(t *testing.T) {
 
 // A target that was given up for its silence rings: it is cancelled, and forgotten although it says no more.
 func TestGivenUpTargetIsFreed(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy)).quick()
 	first, second := w.pool("one")
 	w.invite("one", "acme.example", "")
@@ -78,8 +81,9 @@ func TestGivenUpTargetIsFreed(t *testing.T) {
 // A duplicate that comes when the server side has forgotten the call and the client side has not is a branch of its
 // own right: the end of the old one takes nothing away from it.
 func TestDuplicateAfterTheEnd(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy))
-	w.cfg.Timers.T4 = 500 * time.Millisecond // the server side remembers an ACK for so long
+	w.cfg.Timers.T1, w.cfg.Timers.T4 = 500*time.Millisecond, 500*time.Millisecond // the server side remembers an ACK for so long
 	w.start()
 	c := w.invite("one", "acme.example", "")
 	inv := w.legacy.want("INVITE ")
@@ -88,7 +92,7 @@ func TestDuplicateAfterTheEnd(t *testing.T) {
 	w.phone.acknowledge(c, "SIP/2.0 486")
 	w.await(func() bool { n := w.edge.leftovers(); return n[0] == 0 && n[1] == 1 }, "the server transaction to end")
 	w.invite("one", "acme.example", "")
-	w.legacy.again("INVITE ")
+	w.legacy.next("INVITE ")
 	if n := w.edge.leftovers(); n[1] != 1 {
 		t.Errorf("%d branches, want the younger one alone", n[1])
 	}
@@ -114,6 +118,7 @@ func (p *peer) acknowledge(c *call, prefix string) {
 
 // 100,000 repetitions of one INVITE are one transaction, one branch and one call.
 func TestRetransmissionsLeaveNoState(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy))
 	w.start()
 	c := w.invite("one", "acme.example", "")
@@ -133,6 +138,7 @@ func TestRetransmissionsLeaveNoState(t *testing.T) {
 
 // A fault of ours costs the calls of one Call-ID and is counted; the edge lives, and so does every other call.
 func TestPanicCostsOneCall(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy)).quick().start()
 	other := w.establish("other", "acme.example", w.legacy)
 	for i, broken := range []string{"response", "timer"} {
@@ -179,6 +185,7 @@ func (w *world) each(f func(*shard, *branch)) (found bool) {
 
 // The same call once more, through a platform that is a proxy: it is listed and counted once.
 func TestSpiralIsOneCall(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy), tenant("birch", policy.StageCore)).start()
 	c := w.invite("one", "acme.example", "")
 	inv := w.legacy.want("INVITE ")
@@ -205,6 +212,7 @@ func TestSpiralIsOneCall(t *testing.T) {
 
 // What a record says of a call is the call's own, not what the next call of the same shard left there.
 func TestRecordsKeepTheirNumbers(t *testing.T) {
+	t.Parallel()
 	acme := tenant("acme", policy.StageLegacy)
 	acme.Numbers = []string{"+1303555"}
 	w := newWorld(t, acme)

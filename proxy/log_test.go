@@ -31,6 +31,7 @@ func (s *stuck) WithGroup(string) slog.Handler            { return s }
 
 // Calls do not wait for the log, not even those of the shard that has something to say.
 func TestStuckLogStopsNoCall(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy))
 	log := &stuck{writing: make(chan struct{}), free: make(chan struct{})}
 	w.log = slog.New(log)
@@ -45,6 +46,7 @@ func TestStuckLogStopsNoCall(t *testing.T) {
 
 // What New bound it releases when it fails.
 func TestNewReleasesItsSockets(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy))
 	in := w.dir + "/a.sock"
 	if err := os.Mkdir(in, 0o700); err != nil { // something else is there

@@ -13,6 +13,7 @@ import (
 
 // What stands around a description, or is none, goes out as it came.
 func TestAudioBodies(t *testing.T) {
+	t.Parallel()
 	byEngines(t, testAudioBodies)
 }
 
@@ -60,6 +61,7 @@ func testAudioBodies(t *testing.T, relayed relayedBy) {
 
 // Over a stream a length must be said, also where there was none.
 func TestAudioOverAStream(t *testing.T) {
+	t.Parallel()
 	byEngines(t, testAudioOverAStream)
 }
 
@@ -84,6 +86,7 @@ func testAudioOverAStream(t *testing.T, relayed relayedBy) {
 
 // What the relay reports of a call stands in its record.
 func TestAudioEventsInTheRecord(t *testing.T) {
+	t.Parallel()
 	w := relayed(t, tenant("acme", policy.StageLegacy)).start()
 	a := w.speak("one", "acme.example", w.legacy)
 	for _, c := range []media.Event{{Kind: media.EventNoLock, Leg: media.Outside}, {Kind: media.EventOneWay, Leg: media.Inside}, {Kind: media.EventMedia}} {
@@ -103,6 +106,7 @@ func TestAudioEventsInTheRecord(t *testing.T) {
 // A phone behind NAT names an address that nobody can send to: its media is taken from where its signalling comes from, and
 // from anywhere where the tenant says loose.
 func TestAudioBehindNAT(t *testing.T) {
+	t.Parallel()
 	byEngines(t, testAudioBehindNAT)
 }
 
@@ -135,6 +139,7 @@ func testAudioBehindNAT(t *testing.T, relayed relayedBy) {
 
 // The SDP of an emergency call is never refused.
 func TestAudioOfEmergencies(t *testing.T) {
+	t.Parallel()
 	byEngines(t, testAudioOfEmergencies)
 }
 

@@ -46,7 +46,7 @@ func (v *speaker) udptl(to netip.AddrPort, seq byte, o *speaker) {
 		v.t.Fatal(err)
 	}
 	buf := make([]byte, 2048)
-	o.conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+	o.conn.SetReadDeadline(time.Now().Add(patience))
 	for {
 		n, err := o.conn.Read(buf)
 		if err != nil {
@@ -60,6 +60,7 @@ func (v *speaker) udptl(to netip.AddrPort, seq byte, o *speaker) {
 
 // A call becomes a fax on the same ports; where that is refused it goes on as it was.
 func TestAudioAndFax(t *testing.T) {
+	t.Parallel()
 	byEngines(t, func(t *testing.T, relayed relayedBy) {
 		w := relayed(t, tenant("acme", policy.StageLegacy)).start()
 		a := w.speak("one", "acme.example", w.legacy)
@@ -86,6 +87,7 @@ func TestAudioAndFax(t *testing.T) {
 
 // Keys, fingerprints and all that is not an address of ours pass as they came, both ways.
 func TestAudioSecured(t *testing.T) {
+	t.Parallel()
 	byEngines(t, func(t *testing.T, relayed relayedBy) {
 		w := relayed(t, tenant("acme", policy.StageLegacy)).start()
 		for id, lines := range map[string]string{
@@ -117,6 +119,7 @@ func TestAudioSecured(t *testing.T) {
 
 // The offer comes in a reliable 183 and PRACK answers it; later the callee offers in an UPDATE of its own.
 func TestAudioOfPrackAndOfTheCallee(t *testing.T) {
+	t.Parallel()
 	byEngines(t, func(t *testing.T, relayed relayedBy) {
 		w := relayed(t, tenant("acme", policy.StageLegacy)).start()
 		phone, far := newSpeaker(t), newSpeaker(t)
@@ -165,6 +168,7 @@ func calleeRequest(method string, cseq int, inv, ok message, callee, caller stri
 
 // Behind a platform two phones ring, each with a voice of its own: the newest is heard, until one of them answers for good.
 func TestAudioOfEarlyDialogs(t *testing.T) {
+	t.Parallel()
 	byEngines(t, func(t *testing.T, relayed relayedBy) {
 		for _, says := range []bool{true, false} {
 			w := relayed(t, tenant("acme", policy.StageLegacy)).start()
@@ -209,6 +213,7 @@ func TestAudioOfEarlyDialogs(t *testing.T) {
 
 // A description that names an address of the relay is accepted only where a living call has that port.
 func TestAudioOfOurOwnAddress(t *testing.T) {
+	t.Parallel()
 	byEngines(t, func(t *testing.T, relayed relayedBy) {
 		lax := tenant("birch", policy.StageLegacy)
 		lax.Media.Refused = "pass"
@@ -233,6 +238,7 @@ func TestAudioOfOurOwnAddress(t *testing.T) {
 
 // A phone over IPv6, a platform over IPv4: each is told an address of its own family.
 func TestAudioBetweenFamilies(t *testing.T) {
+	t.Parallel()
 	if l, err := net.ListenPacket("udp", "[::1]:0"); err != nil {
 		t.Skip("this machine has no IPv6")
 	} else {
@@ -240,7 +246,7 @@ func TestAudioBetweenFamilies(t *testing.T) {
 	}
 	w := relayed(t, tenant("acme", policy.StageLegacy))
 	w.phone = newPeerAt(t, "::1")
-	w.cfg.Listen[0].Address = "[::1]:" + freePort(t)
+	w.cfg.Listen[0].Address = "[::1]:" + freePortAt(t, "::1")
 	w.out = w.cfg.Listen[0].Address
 	w.cfg.Media.Outside = []string{"::1"}
 	w.start()
@@ -264,10 +270,11 @@ func TestAudioBetweenFamilies(t *testing.T) {
 // A platform calls a phone by way of an edge that does not own its flow: the owner relays, and nobody else. What comes later
 // by the other edge finds the session there too.
 func TestAudioByWayOfAnotherEdge(t *testing.T) {
+	t.Parallel()
 	byEngines(t, func(t *testing.T, relayed relayedBy) {
 		w := relayed(t, tenant("acme", policy.StageLegacy)).start()
 		if w.cfg.Media.Engine == "embedded" {
-			w.cfg.Media = config.Media{Engine: "embedded", Outside: []string{neighbour("4").String()}, Inside: []string{neighbour("5").String()}, Ports: "40000-49999"}
+			w.cfg.Media = config.Media{Engine: "embedded", Outside: []string{neighbour("4").String()}, Inside: []string{neighbour("5").String()}, Ports: asSet(mediaPorts())}
 		}
 		v := w.beside()
 		c := &call{w: w, by: w.phone, id: "reg", domain: "acme.example", to: "<sip:anna@acme.example>"}

@@ -34,7 +34,7 @@ type server struct {
 // newServer starts one. addr may have port 0.
 func newServer(t *testing.T, addr, state string) *server {
 	t.Helper()
-	return newServerWith(t, addr, state, media.PortRange{Lo: 40000, Hi: 49999})
+	return newServerWith(t, addr, state, mediaPorts())
 }
 
 func newServerWith(t *testing.T, addr, state string, ports media.PortRange) *server {
@@ -68,7 +68,7 @@ func newServerWith(t *testing.T, addr, state string, ports media.PortRange) *ser
 // relayedByServer is a world whose edge drives one media server.
 func relayedByServer(t *testing.T, tenants ...*policy.Tenant) *world {
 	w := newWorld(t, tenants...)
-	s := newServer(t, home+":0", "")
+	s := newServer(t, home+":"+freePort(t), "")
 	w.servers = []*server{s}
 	w.commands(s.Addr().String())
 	return w
@@ -76,7 +76,7 @@ func relayedByServer(t *testing.T, tenants ...*policy.Tenant) *world {
 
 // commands makes the edge drive these servers. It waits for them as long as may be: a test machine is slow.
 func (w *world) commands(servers ...string) {
-	w.cfg.Media = config.Media{Engine: "ng", Servers: servers, Interfaces: []string{"outside", "inside"}, Ports: "40000-49999", Wait: time.Second}
+	w.cfg.Media = config.Media{Engine: "ng", Servers: servers, Interfaces: []string{"outside", "inside"}, Ports: asSet(mediaPorts()), Wait: time.Second}
 }
 
 // sessions is how many dialogs are relayed.
@@ -103,6 +103,7 @@ func (w *world) relayedLines() (n int) {
 
 // A media server goes on while the edge that commands it is killed and restarted. The edge then finds its calls there.
 func TestServerThroughARestart(t *testing.T) {
+	t.Parallel()
 	w := relayedByServer(t, tenant("acme", policy.StageLegacy)).start()
 	a := w.speak("one", "acme.example", w.legacy)
 	a.talk()

@@ -11,6 +11,7 @@ import (
 
 // An edge that is restarted in mid-call has the same ports: audio goes on, re-INVITE and BYE find the session.
 func TestAudioThroughARestart(t *testing.T) {
+	t.Parallel()
 	w := relayed(t, tenant("acme", policy.StageLegacy)).start()
 	a := w.speak("one", "acme.example", w.legacy)
 	a.talk()
@@ -34,6 +35,7 @@ func TestAudioThroughARestart(t *testing.T) {
 // Restarted between INVITE and answer: the repeated INVITE is the same, bytes of the body included, and the answer, for
 // which there is no transaction, is relayed as it would have been. So is that of a later re-INVITE.
 func TestAudioOfLateAnswers(t *testing.T) {
+	t.Parallel()
 	byEngines(t, testAudioOfLateAnswers)
 }
 
@@ -48,7 +50,7 @@ func testAudioOfLateAnswers(t *testing.T, relayed relayedBy) {
 	w.stop()
 	w.start()
 	w.phone.send(w.out, first)
-	if again := w.legacy.again("INVITE "); again.text != inv.text {
+	if again := w.legacy.next("INVITE "); again.text != inv.text {
 		t.Errorf("first\n%s\nthen\n%s", inv.text, again.text)
 	}
 	w.stop()
@@ -79,6 +81,7 @@ func testAudioOfLateAnswers(t *testing.T, relayed relayedBy) {
 // A platform that only proxies sends a call back to us, with its Call-ID and our own media address in it: it crosses
 // twice, is relayed twice, and each pass has its record.
 func TestAudioOfACallThatCrossesTwice(t *testing.T) {
+	t.Parallel()
 	byEngines(t, testAudioOfACallThatCrossesTwice)
 }
 
@@ -156,6 +159,7 @@ func latestOf(list []callrecord.Record) map[string]callrecord.Record {
 
 // A BYE for a branch that was answered too late ends that branch, not the call.
 func TestAudioOfTheWinner(t *testing.T) {
+	t.Parallel()
 	byEngines(t, testAudioOfTheWinner)
 }
 
@@ -190,6 +194,7 @@ func testAudioOfTheWinner(t *testing.T, relayed relayedBy) {
 
 // A BYE that passed us by: an hour of silence ends the session, and a living one stays.
 func TestAudioSwept(t *testing.T) {
+	t.Parallel()
 	byEngines(t, testAudioSwept)
 }
 

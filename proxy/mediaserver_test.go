@@ -5,15 +5,15 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/hotcut/hotcut/media"
 	"github.com/hotcut/hotcut/policy"
 )
 
 // Calls are spread over servers. One dies: its calls do not fail, new calls go to the other, and a re-INVITE takes a call
 // that had lost its media there too.
 func TestServerDies(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy))
-	w.servers = []*server{newServer(t, home+":0", ""), newServer(t, home+":0", "")}
+	w.servers = []*server{newServer(t, home+":"+freePort(t), ""), newServer(t, home+":"+freePort(t), "")}
 	w.commands(w.servers[0].Addr().String(), w.servers[1].Addr().String())
 	w.start()
 	var calls []*audio
@@ -50,8 +50,9 @@ func TestServerDies(t *testing.T) {
 
 // A server without ports costs the relay, never the call.
 func TestServerWithoutPorts(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy))
-	w.servers = []*server{newServerWith(t, home+":0", "", media.PortRange{Lo: 50000, Hi: 50003})} // two calls
+	w.servers = []*server{newServerWith(t, home+":"+freePort(t), "", fewPorts())}
 	w.commands(w.servers[0].Addr().String())
 	w.start()
 	for i := range 2 {

@@ -64,7 +64,7 @@ func (s *slowServer) hears(t *testing.T, want string) {
 		if got != want {
 			t.Fatalf("the server is asked for %s, want %s", got, want)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		t.Fatalf("waited in vain for %s", want)
 	}
 }
@@ -94,6 +94,7 @@ func newCall(w *world, id string) *call {
 
 // While an INVITE waits its repetitions are absorbed. With the reply it leaves, once.
 func TestInviteWaitsForAServer(t *testing.T) {
+	t.Parallel()
 	w, s := bySlowServer(t)
 	c := newCall(w, "one")
 	invite := with(c.request("INVITE", 1, "sip:bob@acme.example", ""), described(9))
@@ -118,6 +119,7 @@ func TestInviteWaitsForAServer(t *testing.T) {
 
 // A CANCEL of an INVITE that waits is answered at once, and the platform never hears of the call.
 func TestCancelWhileAServerIsAsked(t *testing.T) {
+	t.Parallel()
 	w, s := bySlowServer(t)
 	c := newCall(w, "one")
 	w.phone.send(w.out, with(c.request("INVITE", 1, "sip:bob@acme.example", ""), described(9)))
@@ -136,6 +138,7 @@ func TestCancelWhileAServerIsAsked(t *testing.T) {
 
 // What follows a message that waits stays behind it: responses, and what the callee asks as soon as it has answered.
 func TestOrderBehindAServer(t *testing.T) {
+	t.Parallel()
 	w, s := bySlowServer(t)
 	c := newCall(w, "one")
 	w.phone.send(w.out, with(c.request("INVITE", 1, "sip:bob@acme.example", ""), described(9)))
@@ -192,6 +195,7 @@ func (w *world) behind() (n int) {
 
 // An ACK with a description waits, and the BYE behind it. Its repetition is known without asking.
 func TestAckWaitsForAServer(t *testing.T) {
+	t.Parallel()
 	w, s := bySlowServer(t)
 	c := w.invite("one", "acme.example", "")
 	inv := w.legacy.want("INVITE ")
@@ -213,7 +217,7 @@ func TestAckWaitsForAServer(t *testing.T) {
 	}
 	bye := w.legacy.want("BYE ")
 	w.phone.send(w.out, ack)
-	w.legacy.again("ACK ")
+	w.legacy.next("ACK ")
 	w.legacy.reply(bye, "200 OK", "")
 	w.phone.want("SIP/2.0 200")
 	s.hears(t, "delete")
@@ -221,6 +225,7 @@ func TestAckWaitsForAServer(t *testing.T) {
 
 // Who floods a call that waits fills no memory.
 func TestQueueBehindAServerIsBounded(t *testing.T) {
+	t.Parallel()
 	w, s := bySlowServer(t)
 	c := newCall(w, "one")
 	feed := w.feed(w.phone)
@@ -261,6 +266,7 @@ func (l *logText) count(text string) int {
 // Where no media server answers calls go on without being relayed, all of them, and the log says so once. When one answers
 // again, new calls are relayed.
 func TestCallsWithoutAServer(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy))
 	addr := home + ":" + freePort(t)
 	w.commands(addr)

@@ -55,6 +55,7 @@ func about(got, want int64) bool { return got <= want && got > want-30 }
 
 // Only what a 2xx confirms is bound, for as long as it says.
 func TestBindWhatIsConfirmed(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy)).start()
 	one := "Contact: <sip:one@192.0.2.1:5060;ob>;q=0.5;expires=600\n"
 	for i, c := range []struct {
@@ -105,6 +106,7 @@ func TestBindWhatIsConfirmed(t *testing.T) {
 
 // A refusal evicts nothing, and what is un-registered is gone at once; registered again, it is the same binding.
 func TestUnregister(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy)).start()
 	const contact, listed = "Contact: <sip:one@192.0.2.1>;expires=600\n", "Contact: <sip:one@192.0.2.1>;expires=600\n"
 	w.registered(w.legacy, 1, contact, listed)
@@ -127,6 +129,7 @@ func TestUnregister(t *testing.T) {
 
 // A target without Path is told our Contact, the phone never sees it, and the platform reaches the phone by it.
 func TestReachByContact(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy))
 	w.cfg.Platforms.Legacy.Targets[0].ReachBack = "contact"
 	w.start()
@@ -183,6 +186,7 @@ func TestReachByContact(t *testing.T) {
 
 // What no registrar should see is refused here.
 func TestBadRegister(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy)).start()
 	many := strings.Repeat("Contact: <sip:a@192.0.2.1>\n", maxContacts+1)
 	for i, lines := range []string{
@@ -204,6 +208,7 @@ func TestBadRegister(t *testing.T) {
 
 // A registrar's 423 is the phone's business.
 func TestTooBriefPasses(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy)).start()
 	w.phone.register(w.out, 1, "acme.example", "Contact: <sip:one@192.0.2.1>;expires=10\n")
 	w.legacy.reply(w.legacy.want("REGISTER "), "423 Interval Too Brief", "Min-Expires: 120\n")
@@ -214,6 +219,7 @@ func TestTooBriefPasses(t *testing.T) {
 
 // While a tenant is armed its phones come back soon, and legacy holds them for long.
 func TestClamp(t *testing.T) {
+	t.Parallel()
 	acme := tenant("acme", policy.StageLegacy)
 	acme.Phase = &policy.Phase{Name: policy.PhaseArmed, Until: time.Now().Unix() + 3600}
 	w := newWorld(t, acme).start()
@@ -257,6 +263,7 @@ func TestClamp(t *testing.T) {
 
 // A tenant may have a limited number of phones; those that it has may always come back.
 func TestLimitOfRegistrations(t *testing.T) {
+	t.Parallel()
 	acme := tenant("acme", policy.StageLegacy)
 	acme.Limits.Registrations = 1
 	w := newWorld(t, acme).start()
@@ -271,6 +278,7 @@ func TestLimitOfRegistrations(t *testing.T) {
 
 // The platform's path for what its phones send is kept with the binding, and applied here.
 func TestServiceRoute(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy)).start()
 	const one = "Contact: <sip:one@192.0.2.1>;expires=600\n"
 	_, ok := w.registered(w.legacy, 1, one, one+"Service-Route: <sip:orig@legacy.example;lr>, <sip:b@legacy.example;lr>\n")
@@ -285,6 +293,7 @@ func TestServiceRoute(t *testing.T) {
 
 // REGISTERs for one target are spaced; nobody is refused for it, and nothing is lost.
 func TestRegistersAreSpaced(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy))
 	w.cfg.Platforms.Legacy.Targets[0].RegisterRate = 20
 	w.cfg.Limits.SourceRate, w.cfg.Limits.SourceBurst = 1000, 1000
@@ -327,6 +336,7 @@ func TestShaper(t *testing.T) {
 
 // A platform registers at a carrier: the calls come to us, and the platform never sees that.
 func TestPlatformRegistersAtCarrier(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy))
 	carrier := newPeer(t)
 	w.cfg.Carriers = []config.Carrier{{Name: "carrier-a", URI: "sip:" + carrier.addr(), Sources: []string{carrier.addr()}}}

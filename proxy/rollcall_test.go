@@ -10,6 +10,7 @@ import (
 // Phones hear of us between their refreshes, so that their NATs keep the way open; and an address has a budget for each
 // phone behind it.
 func TestRollCall(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy)).start()
 	w.bind(w.legacy)
 	second := newPeer(t)

@@ -11,6 +11,7 @@ import (
 
 // A platform reaches a phone by the flow that its Path names, and the dialog comes back to it.
 func TestPlatformCallsPhone(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy)).start()
 	c := &call{w: w, by: w.phone, id: "reg", domain: "acme.example", to: "<sip:anna@acme.example>"}
 	w.phone.send(w.out, c.request("REGISTER", 1, "sip:acme.example", "Expires: 300\n"))
@@ -51,6 +52,7 @@ func TestPlatformCallsPhone(t *testing.T) {
 
 // What a platform calls goes to the other platform if that one serves it, out by the carrier that it names, or nowhere.
 func TestPlatformCallsOut(t *testing.T) {
+	t.Parallel()
 	acme := tenant("acme", policy.StageCore)
 	acme.Numbers = []string{"+1303555"}
 	w := newWorld(t, acme, tenant("birch", policy.StageLegacy))
@@ -92,6 +94,7 @@ func TestPlatformCallsOut(t *testing.T) {
 
 // A token is a key to one dialog, for its parties only.
 func TestTokenOfAnotherParty(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy)).start()
 	c := w.establish("one", "acme.example", w.legacy)
 	w.core.send(w.in, strings.Replace(c.request("BYE", 2, c.remote, ""), w.phone.addr(), w.core.addr(), 1))
@@ -106,6 +109,7 @@ func TestTokenOfAnotherParty(t *testing.T) {
 
 // A phone that loses its Route headers is found in the dialog index.
 func TestDialogIndex(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy)).start()
 	c := w.establish("one", "acme.example", w.legacy)
 	w.move("acme", func(x *policy.Tenant) { x.Stage = policy.StageCore })
@@ -116,6 +120,7 @@ func TestDialogIndex(t *testing.T) {
 }
 
 func TestLoop(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy)).start()
 	c := w.invite("one", "acme.example", "")
 	inv := w.legacy.want("INVITE ")
@@ -129,6 +134,7 @@ func TestLoop(t *testing.T) {
 
 // Two edges share the keys: a dialog whose flow the other edge owns is handed to it.
 func TestFlowOfAnotherEdge(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy)).start()
 	v := *w
 	v.cfg.Node = "edge-2"

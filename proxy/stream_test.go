@@ -90,7 +90,7 @@ func (s *stream) want(prefix string) message {
 			s.t.Fatalf("no Content-Length on a stream:\n%s", m.text)
 		}
 		return m
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		s.t.Fatalf("wanted %q, got nothing", prefix)
 	}
 	panic("unreachable")
@@ -117,6 +117,7 @@ func (w *world) tcpListen() (out, in string) {
 // A phone over TCP calls a platform over UDP: the Record-Route is double, each side sees its own transport, and both
 // ends reach each other by it.
 func TestPhoneOverTCP(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy))
 	out, _ := w.tcpListen()
 	w.start()
@@ -150,6 +151,7 @@ func reversed(ack, inv message, from, method, contact string) string {
 
 // A message that comes a byte at a time is one message.
 func TestSplitAtEveryByte(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy))
 	out, _ := w.tcpListen()
 	w.cfg.Limits.SourceRate, w.cfg.Limits.SourceBurst = 1000, 1000
@@ -184,6 +186,7 @@ func TestSplitAtEveryByte(t *testing.T) {
 
 // A target over TCP serves phones over UDP; a datagram without Content-Length gets one; the connection is kept.
 func TestTargetOverTCP(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy))
 	_, in := w.tcpListen()
 	l, err := net.Listen("tcp", "127.0.0.2:0")
@@ -239,6 +242,7 @@ func TestTargetOverTCP(t *testing.T) {
 // The phone's connection is lost in mid-call: the platform hears 480, and the edge stays well. On its new connection
 // the phone can still hang up.
 func TestConnectionLost(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy))
 	out, _ := w.tcpListen()
 	w.start()
@@ -267,6 +271,7 @@ func TestConnectionLost(t *testing.T) {
 
 // A response to a connection that is gone goes nowhere: never is a connection opened to an outsider.
 func TestAnswerToLostConnection(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy)).quick()
 	out, _ := w.tcpListen()
 	w.start()

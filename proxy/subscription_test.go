@@ -36,6 +36,7 @@ func (w *world) notify(c *call, from string, cseq int, state string) {
 // A subscription follows its tenant: the phone is told at once, its refresh is told in any case, and the old platform is
 // told to forget it. A call that lives does not care.
 func TestSubscriptionIsEvicted(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, tenant("acme", policy.StageLegacy)).start()
 	living := w.establish("living", "acme.example", w.legacy)
 	phone, platform := w.subscribe(w.legacy, "blf", "")
@@ -83,6 +84,7 @@ func (e *Edge) notices() (n int) {
 
 // While the tenant is armed no subscription lasts longer than two minutes and a half.
 func TestSubscriptionIsClamped(t *testing.T) {
+	t.Parallel()
 	acme := tenant("acme", policy.StageLegacy)
 	acme.Phase = &policy.Phase{Name: policy.PhaseArmed, Until: time.Now().Unix() + 3600}
 	w := newWorld(t, acme).start()

@@ -175,6 +175,7 @@ func TestTapOtherRequests(t *testing.T) {
 
 // What is not to be copied is not.
 func TestTapLeavesAlone(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		edit func(*policy.Tenant)
 		uri  string

@@ -9,6 +9,7 @@ import (
 // Every prefix of every message over UDP: nothing that is cut off is taken for a whole message, and nothing panics (the
 // world's end sees to that).
 func TestTorturePrefixes(t *testing.T) {
+	t.Parallel()
 	w := newTorture(t)
 	var inv reading
 	for _, x := range ordeals(t) {
@@ -57,6 +58,7 @@ func (w *torture) unheard(x ordeal, inv reading) {
 
 // Over TCP a message is cut where its lines end, and one byte earlier and later; the stream ends there.
 func TestTorturePrefixesOverTCP(t *testing.T) {
+	t.Parallel()
 	w := newTorture(t)
 	for _, x := range ordeals(t) {
 		if x.response() { // a phone's are dropped whole: see TestTorturePrefixes

@@ -148,7 +148,7 @@ func (s *streamReader) next() (reading, bool) {
 				continue
 			}
 			return r, ok
-		case <-time.After(10 * time.Second):
+		case <-time.After(patience):
 			s.t.Fatal("nothing came over the stream")
 		}
 	}

@@ -170,7 +170,7 @@ func (w *torture) atCore(callID string) onStream {
 				return m
 			}
 			w.allow(m.reading)
-		case <-time.After(10 * time.Second):
+		case <-time.After(patience):
 			w.t.Fatalf("%s did not reach the core", callID)
 		}
 	}
@@ -312,6 +312,7 @@ func (w *torture) echoes(sent, got reading) {
 }
 
 func TestTortureOverUDP(t *testing.T) {
+	t.Parallel()
 	w := newTorture(t)
 	for _, x := range ordeals(t) {
 		t.Run(x.name, func(t *testing.T) {
@@ -408,6 +409,7 @@ func (w *torture) answered(x ordeal) {
 
 // A 100 without a phrase is a 100: it stops the repetitions and lets a CANCEL go, and no hop hands it on.
 func TestTorture100(t *testing.T) {
+	t.Parallel()
 	w := newTorture(t)
 	for _, x := range ordeals(t) {
 		if x.name != "noreason" {
@@ -431,6 +433,7 @@ func TestTorture100(t *testing.T) {
 // TestTortureOverTCP sends the same over a connection of its own each. A message that could not be framed ends it; any
 // other leaves it fit for use.
 func TestTortureOverTCP(t *testing.T) {
+	t.Parallel()
 	w := newTorture(t)
 	for _, x := range ordeals(t) {
 		t.Run(x.name, func(t *testing.T) {
