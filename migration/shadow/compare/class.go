@@ -46,35 +46,49 @@ func coarse(a record.Address) string {
 // related says what b is, seen from a which it should have been.
 func related(a, b record.Address) string {
 	from, to := coarse(a), coarse(b)
-	l, c := extensionDigits(a), extensionDigits(b)
-	switch _, what, ok := strings.Cut(to, " "); {
-	case from != to || !ok:
+	_, what, ok := strings.Cut(to, " ")
+	if from != to || !ok {
 		return to
-	case l == c:
+	}
+	n := 0
+	if to == classExtension && a.Digits() > 0 && b.Digits() > 0 {
+		n = a.Digits() - b.Digits()
+	}
+	switch {
+	case n == 0:
 		return "another " + what
+	case n == 1 || n == -1:
+		return fmt.Sprintf("%s with 1 digit %s", to, lessOrMore(n))
 	}
-	n, what := l-c, "less"
-	if n < 0 {
-		n, what = -n, "more"
-	}
-	digits := "digits"
-	if n == 1 {
-		digits = "digit"
-	}
-	return fmt.Sprintf("%s with %d %s %s", to, n, digits, what)
+	return fmt.Sprintf("%s with %d digits %s", to, max(n, -n), lessOrMore(n))
 }
 
-// extensionDigits of "x3~token"; 0 for anything else: how long a number of E.164 is, its token hides.
-func extensionDigits(a record.Address) int {
-	open, _, ok := strings.Cut(string(a), "~")
-	if !ok || !strings.HasPrefix(open, "x") {
+// translated is related for what a dialled number came out as. Numbers in E.164 of one country and area are compared by their length too:
+// of those that came out otherwise some are the same but for a digit.
+func translated(a, b record.Address) string {
+	switch n := tooShort(a, b); {
+	case n == 0 || coarse(a) != classNumber:
+		return related(a, b)
+	case n == 1 || n == -1:
+		return fmt.Sprintf("%s with 1 digit %s", classNumber, lessOrMore(n))
+	default:
+		return fmt.Sprintf("%s with digits %s", classNumber, lessOrMore(n)) // by how many is no cluster of its own
+	}
+}
+
+// tooShort is by how many digits b is shorter than a, of two numbers or two extensions; 0: nobody knows, or they are as long.
+func tooShort(a, b record.Address) int {
+	if coarse(a) != coarse(b) || coarse(a) == classNumber && !a.Within(b) || a.Digits() == 0 || b.Digits() == 0 {
 		return 0
 	}
-	n, err := strconv.Atoi(open[1:])
-	if err != nil {
-		return 0
+	return a.Digits() - b.Digits()
+}
+
+func lessOrMore(n int) string {
+	if n > 0 {
+		return "less"
 	}
-	return n
+	return "more"
 }
 
 // howLong is a class of a distance in time. A ring is 4 to 6 seconds: no limit is among them.

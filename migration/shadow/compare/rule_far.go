@@ -10,7 +10,7 @@ import (
 
 // Row "where it went".
 var farRules = []Rule{
-	{Name: "destination", Field: "far.destination", Severity: Critical, Words: "calls go somewhere else", find: destination},
+	{Name: "destination", Field: "far.destination", Severity: Critical, Revision: 1, Words: "calls go somewhere else", find: destination},
 	{Name: "order", Field: "far.order", Severity: Critical, Words: "phones ring in another order", find: order},
 	{Name: "delay", Field: "far.delay", Severity: Critical, Words: "the next phone of a group rings at another time", find: delay},
 }
@@ -66,7 +66,7 @@ func destination(live, shadow *record.Call) []Difference {
 	added = slices.DeleteFunc(added, func(s *record.FarLeg) bool { return unsettled(shadow, s) })
 	var ds []Difference
 	for _, p := range moved {
-		to := related(p.live.To, p.shadow.To)
+		to := translated(p.live.To, p.shadow.To)
 		ds = append(ds, Difference{From: coarse(p.live.To), To: to, Words: movedWords(p), Detail: detail(p.live.To, p.shadow.To)})
 	}
 	for _, l := range lost {
@@ -90,13 +90,12 @@ func destination(live, shadow *record.Call) []Difference {
 }
 
 func movedWords(p legPair) string {
-	l, s := extensionDigits(p.live.To), extensionDigits(p.shadow.To)
-	switch known := l > 0 && s > 0; {
-	case known && s == l-1:
+	switch n := tooShort(p.live.To, p.shadow.To); {
+	case n == 1:
 		return "a digit is missing in the dialled number"
-	case known && s < l:
+	case n > 1:
 		return "digits are missing in the dialled number"
-	case known && s > l:
+	case n < 0:
 		return "there are too many digits in the dialled number"
 	case string(p.shadow.To) == "voicemail":
 		return "calls go to voicemail instead of where legacy sends them"

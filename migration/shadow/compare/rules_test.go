@@ -154,6 +154,11 @@ func (c *ruleCase) calls() (live, shadow *record.Call) {
 	return live, shadow
 }
 
+// toNumber sends a call to a number outside.
+func toNumber(to record.Address) func(*record.Call) {
+	return far(func(l *record.FarLeg) { l.To, l.Party = to, "carrier" })
+}
+
 // Each case is what the dark core makes of the same call. The golden file says what a support desk will read.
 var ruleCases = []ruleCase{
 	{"the same", aCall, func(*record.Call) {}, nil},
@@ -170,6 +175,13 @@ var ruleCases = []ruleCase{
 	{"nobody's phone rings", aCall, both(ended(record.NotFound, 404), func(c *record.Call) { c.Far = nil }), nil},
 	{"a digit of an extension is missing", aCall, far(func(l *record.FarLeg) { l.To = shorter }), nil},
 	{"another extension", aCall, far(func(l *record.FarLeg) { l.To = desk }), nil},
+	{"a digit of a number is missing", aCall, toNumber("+4930x7~hjklmnpqrstb"), toNumber("+4930x8~ghjklmnpqrst")},
+	{"a digit of a number is missing, and with it one of the area", aCall, toNumber("+493x6~hjklmnpqrstb"), toNumber("+4930x6~ghjklmnpqrst")},
+	{"digits of a number are missing", aCall, toNumber("+4930x5~hjklmnpqrstb"), toNumber("+4930x8~ghjklmnpqrst")},
+	{"a number has digits too many", aCall, toNumber("+4930x9~hjklmnpqrstb"), toNumber("+4930x8~ghjklmnpqrst")},
+	{"a shorter number of another area", aCall, toNumber("+4989x7~hjklmnpqrstb"), toNumber("+4930x8~ghjklmnpqrst")},
+	{"another number of the same length", aCall, toNumber("+4930x8~hjklmnpqrstb"), toNumber("+4930x8~ghjklmnpqrst")},
+	{"a number that does not tell its length", aCall, toNumber("+4930x7~hjklmnpqrstb"), toNumber("+4930~ghjklmnpqrst")},
 	{"another number", aCall, far(func(l *record.FarLeg) { l.To, l.Party = stranger, "carrier" }), far(func(l *record.FarLeg) { l.To, l.Party = outsider, "carrier" })},
 	{"the number is not translated", aCall, far(func(l *record.FarLeg) { l.To, l.Party = boss, "carrier" }), far(func(l *record.FarLeg) { l.To, l.Party = outsider, "carrier" })},
 	{"one more leg, to a carrier", aCall, func(c *record.Call) {

@@ -116,7 +116,7 @@ func TestTheSameCallInAnotherSpellingIsTheSameCall(t *testing.T) {
 	// And that this test would see one.
 	other := legacy.exchange()
 	other.Far[0].Messages[0].Raw = []byte(strings.Replace(string(other.Far[0].Messages[0].Raw), "INVITE sip:+498998765432@", "INVITE sip:+49899876543@", 1))
-	if v := Judge(live, record.Of(other, nil, r), Rules); len(v.Differences) != 1 || v.Differences[0].Field != "far.destination" {
+	if v := Judge(live, record.Of(other, nil, r), Rules); len(v.Differences) != 1 || v.Differences[0].Field != "far.destination" || v.Differences[0].Words != "a digit is missing in the dialled number" {
 		t.Errorf("a digit less: %+v", v.Differences)
 	}
 }

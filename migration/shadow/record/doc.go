@@ -6,7 +6,7 @@
 //   - Of is a pure function of the messages: the same exchange gives the same record, on any machine, at any time.
 //   - What two platforms may write differently without anybody noticing (order, case, compact forms, tags, ports,
 //     payload numbers) is gone; what changes a call stays.
-//   - Nothing it produces holds a number beyond country and area, a name, a key, a credential, a text message, or an
+//   - Nothing it produces holds a number beyond country, area and how many digits it has, a name, a key, a credential, a text message, or an
 //     address beyond its /24 (/48). What is equal in a tenant's traffic stays equal, and nothing can be told across tenants.
 //   - No input makes it panic or grow beyond the bounds in limits.go.
 //

@@ -15,7 +15,7 @@ import (
 
 // An Address is who a message names, redacted and with all ways to write it made one:
 //
-//	+4930~bcdfghjklmnp        a number in E.164: country and area, a token for the rest
+//	+4930x8~bcdfghjklmnp      a number in E.164: country and area, a token for the rest, which is 8 digits
 //	x3~bcdfghjklmnp           an extension or a local number, of 3 digits
 //	*~bcdfghjklmnp            a feature code; of at most four characters as it stands: "*98"
 //	n~bcdfghjklmnp            a name
@@ -31,7 +31,8 @@ func (a Address) Kind() string {
 	case s == "":
 		return "nobody"
 	case s[0] == '+':
-		return "a number in " + open
+		country, _, _ := strings.Cut(open, "x")
+		return "a number in " + country
 	case token && s[0] == 'x':
 		return "an extension of " + open[1:] + " digits"
 	case s[0] == '*' || s[0] == '#':
@@ -45,6 +46,30 @@ func (a Address) Kind() string {
 	}
 	return s
 }
+
+// Digits is how many digits a number in E.164 or an extension has; 0: it is none, or was kept before numbers told that.
+func (a Address) Digits() int {
+	open, _, _ := strings.Cut(string(a), "~")
+	shown, hidden, ok := strings.Cut(open, "x")
+	if !ok || shown != "" && shown[0] != '+' {
+		return 0
+	}
+	n, err := strconv.Atoi(hidden)
+	if err != nil || n <= 0 || n > maxDigits {
+		return 0
+	}
+	return n + len(strings.TrimPrefix(shown, "+"))
+}
+
+// Within reports whether two numbers in E.164 show the same country and area, as far as both show one: a number that has lost a digit may
+// show less.
+func (a Address) Within(b Address) bool {
+	shown := func(a Address) string { s, _, _ := strings.Cut(string(a), "x"); return s }
+	return strings.HasPrefix(shown(a), shown(b)) || strings.HasPrefix(shown(b), shown(a))
+}
+
+// maxDigits is how many digits of a number or an extension are counted.
+const maxDigits = 99
 
 // A Redactor makes tokens for one tenant. It may be used by several goroutines.
 type Redactor struct {
@@ -122,7 +147,7 @@ func (r *Redactor) user(escaped []byte) Address {
 	if r.numbers != nil {
 		if e164 := r.numbers(nil, string(escaped)); len(e164) > 0 {
 			open, hidden := splitNumber(string(e164))
-			return Address(open + "~" + r.token("number", open+hidden))
+			return Address(open + "x" + strconv.Itoa(len(hidden)) + "~" + r.token("number", open+hidden))
 		}
 	}
 	number, _, _ := bytes.Cut(b, []byte(";"))
@@ -233,12 +258,13 @@ func isToken(s string) bool {
 	if !ok || !isLetters(t) || open == "" {
 		return false
 	}
-	digits := strings.Trim(open[1:], "0123456789") == ""
+	digits := func(s string, most int) bool { return s != "" && len(s) <= most && strings.Trim(s, "0123456789") == "" }
 	switch open[0] {
 	case '+':
-		return digits && len(open) > 1 && len(open) <= 7
+		shown, hidden, counted := strings.Cut(open[1:], "x")
+		return digits(shown, 6) && (!counted || digits(hidden, 2)) // one that was kept before numbers told their length has no count
 	case 'x':
-		return digits && len(open) > 1 && len(open) <= 3
+		return digits(open[1:], 2)
 	case 'n', '*':
 		return len(open) == 1
 	}

@@ -58,7 +58,7 @@ func TestNothingSecretIsProduced(t *testing.T) {
 
 var (
 	digitRuns = regexp.MustCompile(`[0-9]{5,}`)
-	openPart  = regexp.MustCompile(`\+[0-9]{1,6}~`)
+	openPart  = regexp.MustCompile(`\+[0-9]{1,6}(x[0-9]{1,2})?~`)
 	durations = regexp.MustCompile(`"(at|delay|first_answer|ring|answer|final|after|held)":[0-9]+`)
 	round     = regexp.MustCompile(`^[0-9]{1,4}0*$`)
 	rate      = regexp.MustCompile(`(?m)^a=rtpmap:.*$|"[a-z0-9-]+/[0-9]+"`)
@@ -154,11 +154,11 @@ func TestAddresses(t *testing.T) {
 		kind  string
 		forms []string
 	}{
-		{"+4930", "a number in +4930", []string{
+		{"+4930x8", "a number in +4930", []string{
 			"+493034567890", "0049 30 34567890", "030-345.678(90)", "sip:+493034567890@a.example", "SIPS:%2B493034567890:pw@b;x=y",
 			"tel:+49-30-34567890", "tel:30-34567890;phone-context=+49", "sip:03034567890;isub=1@x", "493034567890",
 		}},
-		{"+1212", "a number in +1212", []string{"+12125550100", "tel:+1(212)555-0100", "0012125550100"}},
+		{"+1212x7", "a number in +1212", []string{"+12125550100", "tel:+1(212)555-0100", "0012125550100"}},
 		{"x3", "an extension of 3 digits", []string{"101", "sip:101@a", "sip:1%301@b.example:5060", "1.0.1"}},
 		{"*", "a feature code", []string{"*9812", "sip:*9812@a", "*98-12"}},
 		{"n", "a name", []string{"Alice", "sip:alice@a", "ALICE", "sip:%61lice@b"}},
@@ -199,6 +199,31 @@ func TestAddresses(t *testing.T) {
 	}
 	if r.Address("+493034567890") == r.Address("+493034567891") {
 		t.Error("two numbers are one")
+	}
+}
+
+// A number tells how long it is, which its token hides, and nothing more of what is hidden.
+func TestDigitsAreCounted(t *testing.T) {
+	r := NewRedactor(testKey, "acme", "49")
+	for in, want := range map[string]int{"+493034567890": 12, "+49303456789": 11, "03034567890": 12, "+4930123456": 10, "+493012345": 9, "+12345": 5,
+		"101": 3, "+1212~bcdfghjklmnp": 0, "alice": 0, "*98": 0, "*9812": 0, "": 0, "192.0.2.7": 0, "anonymous": 0, "sip:x@y": 0} {
+		if got := r.Address(in).Digits(); got != want {
+			t.Errorf("%q has %d digits as %s, want %d", in, got, r.Address(in), want)
+		}
+	}
+	for _, in := range []string{"+1212x7~bcdfghjklmnp", "+1212~bcdfghjklmnp", "x3~bcdfghjklmnp"} {
+		if got := r.Address("sip:" + in + "@h"); string(got) != in {
+			t.Errorf("%s becomes %s", in, got)
+		}
+	}
+	for _, in := range []string{"+1212x~bcdfghjklmnp", "+1212x777~bcdfghjklmnp", "+x7~bcdfghjklmnp", "+1212x7x7~bcdfghjklmnp", "+1212345x7~bcdfghjklmnp", "x~bcdfghjklmnp"} {
+		if got := r.Address("sip:" + in + "@h"); string(got) == in {
+			t.Errorf("%s is taken for a token", in)
+		}
+	}
+	long, short := r.Address("+4930123456"), r.Address("+493012345")
+	if other := r.Address("+4940123456"); !long.Within(short) || !short.Within(long) || long.Within(other) {
+		t.Errorf("%s, %s and %s", long, short, other)
 	}
 }
 
