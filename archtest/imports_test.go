@@ -31,6 +31,7 @@ var table = map[string][]string{
 	"proxy/location/share":        {"proxy/location", "policy/redisstore"},
 	"proxy/callrecord":            {"policy"},
 	"proxy/metrics":               nil,
+	"proxy/mediametrics":          {"media", "media/sdp", "media/relay", "proxy/metrics"}, // one list of names for the edge's relay and the one that stands alone
 	"proxy/tap":                   nil,
 	"proxy/admin":                 {"policy", "proxy/callrecord"},
 	"media":                       nil,
@@ -47,7 +48,7 @@ var table = map[string][]string{
 	"proxy": {
 		"policy", "policy/follow", "policy/filestore", "media", "media/sdp", "media/relay", "media/remote",
 		"proxy/wire", "proxy/transaction", "proxy/transport", "proxy/choice", "proxy/health", "proxy/limit", "proxy/digest", "proxy/location",
-		"proxy/config", "proxy/callrecord", "proxy/metrics", "proxy/admin", "proxy/tap",
+		"proxy/config", "proxy/callrecord", "proxy/metrics", "proxy/mediametrics", "proxy/admin", "proxy/tap",
 	},
 	"migration/shadow/compare": {"migration/shadow/record"}, // pure: two records in, differences out
 	"migration/shadow/store":   {"migration/shadow/compare", "migration/shadow/record", "policy/redisstore"},

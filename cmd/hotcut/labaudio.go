@@ -60,18 +60,19 @@ func (s *labStory) talks(c *labCall, more int) (now labTalk, ok bool) {
 // unbroken checks that both ends of a call hear each other, that nothing was lost since some moment, and that the phone still
 // sends where it always did. It says so.
 func (s *labStory) unbroken(c *labCall, since labTalk, through string) {
-	now, ok := s.talks(c, labAudible)
-	if !ok {
-		return
+	_, heard, at, ok := s.heardSince(c, since)
+	if ok && s.lossless(c, heard.far, heard.phone) {
+		s.say("%-22s audio at %s before, during and after %s: %d + %d packets, 0 lost", c.From, at, through, heard.far.Packets, heard.phone.Packets)
 	}
-	at, ok := s.oneAddress(c)
-	if !ok {
-		return
+}
+
+// heardSince checks that both ends of a call hear each other, and that the phone sends where it always did: at. heard is what came since
+// some moment.
+func (s *labStory) heardSince(c *labCall, since labTalk) (now, heard labTalk, at netip.AddrPort, ok bool) {
+	if now, ok = s.talks(c, labAudible); ok {
+		at, ok = s.oneAddress(c)
 	}
-	far, phone := now.far.Since(since.far), now.phone.Since(since.phone)
-	if s.lossless(c, far, phone) {
-		s.say("%-22s audio at %s before, during and after %s: %d + %d packets, 0 lost", c.From, at, through, far.Packets, phone.Packets)
-	}
+	return now, labTalk{far: now.far.Since(since.far), phone: now.phone.Since(since.phone)}, at, ok
 }
 
 // oneAddress is where a phone sends its audio in a call; false, and a fault, if that has ever changed.
@@ -163,15 +164,11 @@ func (s *labStory) aloud(calls ...*labCall) {
 // silencedBy checks that a call is heard again after its edge was killed, at the same address, and says what that cost. What
 // follows must be without loss again.
 func (s *labStory) silencedBy(c *labCall, since labTalk) {
-	now, ok := s.talks(c, labAudible)
+	now, heard, at, ok := s.heardSince(c, since)
 	if !ok {
 		return
 	}
-	at, ok := s.oneAddress(c)
-	if !ok {
-		return
-	}
-	far, phone := now.far.Since(since.far), now.phone.Since(since.phone)
+	far, phone := heard.far, heard.phone
 	c.excused = &now
 	if len(far.Missing) > 1 || len(phone.Missing) > 1 || far.Faults()+phone.Faults() != "" {
 		s.fault("audio of %s -> %s: lost %v %s and %v %s; one gap was to be expected", c.From, c.To, far.Missing, far.Faults(), phone.Missing, phone.Faults())

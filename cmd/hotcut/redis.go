@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"net/url"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
@@ -13,24 +11,15 @@ import (
 	"github.com/hotcut/hotcut/policy/redisstore"
 )
 
-// defaultNS is the namespace of a URL without ?ns=: installations that share one Redis name theirs.
-const defaultNS = "default"
-
 // openRedis takes ?ns=NAME off the URL, which is ours, and leaves the rest to Redis.
 func openRedis(raw string) (policy.Store, error) {
 	// The client's own log repeats, line by line, what its errors say once.
 	redis.SetLogger(&logging.VoidLogger{})
-	u, err := url.Parse(raw)
+	plain, ns, err := redisstore.Namespace(raw)
 	if err != nil {
-		return nil, fmt.Errorf("store %s: not a URL", redacted(raw))
+		return nil, err
 	}
-	ns := defaultNS
-	if q := u.Query(); q.Has("ns") {
-		ns = q.Get("ns")
-		q.Del("ns")
-		u.RawQuery = q.Encode()
-	}
-	return redisstore.Open(context.Background(), u.String(), ns)
+	return redisstore.Open(context.Background(), plain, ns)
 }
 
 // deniedByRedis: the user of the URL may not do this, or is nobody that Redis knows.

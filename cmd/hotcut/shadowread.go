@@ -47,6 +47,22 @@ func (a *app) shadowSource(v *seen, data string) (*shadowSource, error) {
 	return s, nil
 }
 
+// shadowView is the policy and where shadow calls are kept; tenant, unless it is "", must be in the policy. The source is to be closed.
+func (a *app) shadowView(ctx context.Context, tenant, data string) (*seen, *shadowSource, error) {
+	var v *seen
+	var err error
+	if tenant == "" {
+		v, err = a.view(ctx)
+	} else if v, err = a.viewAt(ctx, 0, tenant); err == nil {
+		_, err = v.Tenant(tenant)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	src, err := a.shadowSource(v, data)
+	return v, src, err
+}
+
 func (s *shadowSource) close() {
 	if s.store != nil {
 		_ = s.store.Close() // it was read

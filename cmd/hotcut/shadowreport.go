@@ -38,14 +38,7 @@ func newShadowReportCmd(a *app) *cobra.Command {
 			if f.since < 0 {
 				return usage(fmt.Errorf("--since %s: write how far back, such as 24h", f.since))
 			}
-			v, err := a.viewAt(cmd.Context(), 0, args[0])
-			if err != nil {
-				return err
-			}
-			if _, err := v.Tenant(args[0]); err != nil {
-				return err
-			}
-			src, err := a.shadowSource(v, f.data)
+			v, src, err := a.shadowView(cmd.Context(), args[0], f.data)
 			if err != nil {
 				return err
 			}
@@ -162,11 +155,7 @@ func newShadowDiffCmd(a *app) *cobra.Command {
 Call-ID, or its token as reports print it (c~...). What is kept is redacted.`,
 		Args: exact(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			v, err := a.view(cmd.Context())
-			if err != nil {
-				return err
-			}
-			src, err := a.shadowSource(v, data)
+			v, src, err := a.shadowView(cmd.Context(), "", data)
 			if err != nil {
 				return err
 			}

@@ -39,14 +39,7 @@ func newShadowTriageCmd(a *app) *cobra.Command {
 			if err := q.Triage.Check(); err != nil {
 				return usage(fmt.Errorf("%w (--reason, --until DATE, --build N)", err), "hotcut help shadow triage")
 			}
-			v, err := a.viewAt(cmd.Context(), 0, args[0])
-			if err != nil {
-				return err
-			}
-			if _, err := v.Tenant(args[0]); err != nil {
-				return err
-			}
-			src, err := a.shadowSource(v, data)
+			v, src, err := a.shadowView(cmd.Context(), args[0], data)
 			if err != nil {
 				return err
 			}
@@ -135,11 +128,7 @@ func newShadowPurgeCmd(a *app) *cobra.Command {
 		Args:  exact(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id := args[0]
-			v, err := a.view(cmd.Context())
-			if err != nil {
-				return err
-			}
-			src, err := a.shadowSource(v, data)
+			v, src, err := a.shadowView(cmd.Context(), "", data)
 			if err != nil {
 				return err
 			}

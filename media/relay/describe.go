@@ -109,6 +109,15 @@ var scanned = sync.Pool{New: func() any { return new(sdp.Description) }}
 
 var applicationSDP = []byte("application/sdp")
 
+// Part is where the description stands in the body, which may have other parts. found: it has one.
+func (d *Description) Part() (part sdp.Span, found bool, fault sdp.Fault) {
+	kind := d.ContentType
+	if len(kind) == 0 {
+		kind = applicationSDP
+	}
+	return sdp.Find(kind, d.SDP)
+}
+
 func (r *Relay) describe(dst []byte, k Key, d *Description) ([]byte, Verdict) {
 	asIs := func(o Outcome, f sdp.Fault, reason string) ([]byte, Verdict) {
 		return append(dst, d.SDP...), Verdict{o, f, reason}
@@ -119,11 +128,7 @@ func (r *Relay) describe(dst []byte, k Key, d *Description) ([]byte, Verdict) {
 		}
 		return asIs(Passed, sdp.FaultNone, "")
 	}
-	kind := d.ContentType
-	if len(kind) == 0 {
-		kind = applicationSDP
-	}
-	part, found, fault := sdp.Find(kind, d.SDP)
+	part, found, fault := d.Part()
 	switch {
 	case fault != sdp.FaultNone:
 		return asIs(Refused, fault, fault.String())

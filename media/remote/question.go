@@ -27,8 +27,6 @@ type Reply struct {
 
 var scanned = sync.Pool{New: func() any { return new(sdp.Description) }}
 
-var applicationSDP = []byte("application/sdp")
-
 // Describe takes what a party said of itself. If q is nil it is settled: out and v are those of relay.Relay.Describe. Else a
 // server must be asked, with Ask; nothing has happened yet.
 //
@@ -48,11 +46,7 @@ func (r *Relay) Describe(dst []byte, k relay.Key, d *relay.Description) (out []b
 		}
 		return asIs(passed)
 	}
-	kind := d.ContentType
-	if len(kind) == 0 {
-		kind = applicationSDP
-	}
-	part, found, fault := sdp.Find(kind, d.SDP)
+	part, found, fault := d.Part()
 	switch {
 	case fault != sdp.FaultNone:
 		return asIs(relay.Verdict{Outcome: relay.Refused, Fault: fault, Reason: fault.String()})

@@ -30,27 +30,25 @@ func outcome(live, shadow *record.Call) []Difference {
 	}}
 }
 
+// likely is what people say of the outcomes that a customer notices, by legacy's and core's.
+var likely = map[[2]record.Class]string{
+	{record.Answered, record.Busy}:           "callers hear busy on calls that legacy puts through",
+	{record.Answered, record.NoAnswer}:       "calls ring out that legacy puts through",
+	{record.Answered, record.Rejected}:       "calls are declined that legacy puts through",
+	{record.Answered, record.NotFound}:       "numbers that work on legacy are said not to exist",
+	{record.Answered, record.NetworkFailure}: "calls fail that legacy puts through",
+	{record.Busy, record.Rejected}:           "busy callers hear 'declined'",
+	{record.Busy, record.NoAnswer}:           "callers of a busy phone hear nothing of it and wait",
+	{record.Busy, record.Answered}:           "the platform answers calls that legacy does not: the caller pays for them",
+	{record.NoAnswer, record.Answered}:       "the platform answers calls that legacy does not: the caller pays for them",
+	{record.NotFound, record.Answered}:       "calls go through that legacy refuses",
+	{record.Rejected, record.Answered}:       "calls go through that legacy refuses",
+}
+
 // outcomeWords are what the customer's people will say when they call.
 func outcomeWords(l, s record.Class) string {
-	switch [2]record.Class{l, s} {
-	case [2]record.Class{record.Answered, record.Busy}:
-		return "callers hear busy on calls that legacy puts through"
-	case [2]record.Class{record.Answered, record.NoAnswer}:
-		return "calls ring out that legacy puts through"
-	case [2]record.Class{record.Answered, record.Rejected}:
-		return "calls are declined that legacy puts through"
-	case [2]record.Class{record.Answered, record.NotFound}:
-		return "numbers that work on legacy are said not to exist"
-	case [2]record.Class{record.Answered, record.NetworkFailure}:
-		return "calls fail that legacy puts through"
-	case [2]record.Class{record.Busy, record.Rejected}:
-		return "busy callers hear 'declined'"
-	case [2]record.Class{record.Busy, record.NoAnswer}:
-		return "callers of a busy phone hear nothing of it and wait"
-	case [2]record.Class{record.Busy, record.Answered}, [2]record.Class{record.NoAnswer, record.Answered}:
-		return "the platform answers calls that legacy does not: the caller pays for them"
-	case [2]record.Class{record.NotFound, record.Answered}, [2]record.Class{record.Rejected, record.Answered}:
-		return "calls go through that legacy refuses"
+	if words := likely[[2]record.Class{l, s}]; words != "" {
+		return words
 	}
 	switch {
 	case s == record.Challenged:
