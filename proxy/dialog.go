@@ -33,14 +33,14 @@ type dialog struct {
 	age      time.Duration // see lasts
 	since    int64         // unix ns: INVITE, then the answer
 	seen     int64
+	taps     [2]tapping // of its near and its far leg; here since whoever reads them has just written seen
 	state    dialogState
 	restored bool // from the file, after a restart
 	counted  bool // against the tenant's concurrent calls; until closeDialog
 	record   *callrecord.Record
 	timer    transaction.Timer
-	leg      uint32     // of the pin
-	media    relay.Key  // of the session that relays its media; zero: none
-	taps     [2]tapping // of its near and its far leg
+	leg      uint32    // of the pin
+	media    relay.Key // of the session that relays its media; zero: none
 }
 
 type dialogState uint8

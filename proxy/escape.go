@@ -31,8 +31,8 @@ func (s *shard) escapes(a *arrival) cause {
 		return causeNone
 	}
 	if s.edge.tap != nil && s.edge.allow(a) {
-		s.tapped = tap.Event{At: a.now, Kind: tap.Escape, Party: a.who.kind.String()}
-		s.edge.tap.Put(&s.tapped, a.m.Raw)
+		s.tapped = tap.Event{At: a.now, Kind: tap.Escape, Party: tapParties[a.who.kind]}
+		s.edge.tap.Put(&s.tapped, a.m.Raw).Done()
 	}
 	return why
 }
@@ -50,8 +50,8 @@ func (e *Edge) escapes(now int64, from transport.Peer, r *reader) cause {
 		return causeNone
 	}
 	if e.tap != nil && e.sources.Allow(from.Addr.Addr(), now, limit.New, 1) {
-		r.tapped = tap.Event{At: now, Kind: tap.Escape, Party: party.String()}
-		e.tap.Put(&r.tapped, r.m.Raw)
+		r.tapped = tap.Event{At: now, Kind: tap.Escape, Party: tapParties[party]}
+		e.tap.Put(&r.tapped, r.m.Raw).Done()
 	}
 	return why
 }

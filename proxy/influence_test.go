@@ -95,14 +95,14 @@ type witness struct {
 
 func (w *witness) heard(now int64, msg []byte) { w.came[fmt.Sprint(now, string(msg))] = true }
 
-func (w *witness) Put(ev *tap.Event, raw []byte) bool {
+func (w *witness) Put(ev *tap.Event, raw []byte) *tap.Cell {
 	if ev.Kind == tap.Escape {
 		w.t.Errorf("nobody sends copies here, and one escaped:\n%s", raw)
 	}
 	if !w.came[fmt.Sprint(ev.At, string(raw))] {
 		w.t.Errorf("nothing like this copy came in at %d:\n%s", ev.At, raw)
 	}
-	if ev.Leg == 0 || ev.Tenant != "acme" || ev.Platform == "" || ev.Party == "" || ev.Rev == 0 || ev.Emergency && ev.Leg == tap.Near {
+	if ev.Leg == 0 || ev.Tenant != "acme" || ev.Platform == 0 || ev.Party == 0 || ev.Rev == 0 || ev.Emergency && ev.Leg == tap.Near {
 		w.t.Errorf("%+v", ev)
 	}
 	words := strings.Fields(string(raw[:40]))
@@ -115,18 +115,18 @@ func (w *witness) Put(ev *tap.Event, raw []byte) bool {
 	}
 	w.kinds[ev.Leg.String()+way+what]++
 	w.n++
-	return true
+	return nil
 }
 
 // deaf counts what it should not have been given.
 type deaf struct{ n int }
 
-func (d *deaf) Put(*tap.Event, []byte) bool { d.n++; return true }
+func (d *deaf) Put(*tap.Event, []byte) *tap.Cell { d.n++; return nil }
 
 // untidy leaves nothing of the event as it was.
 type untidy struct{}
 
-func (untidy) Put(ev *tap.Event, _ []byte) bool {
-	*ev = tap.Event{At: -1, Kind: 99, Leg: 99, Upstream: !ev.Upstream, Tenant: "x", Platform: "x", Rev: 1 << 60, Party: "x"}
-	return false
+func (untidy) Put(ev *tap.Event, _ []byte) *tap.Cell {
+	*ev = tap.Event{At: -1, Kind: 99, Leg: 99, Upstream: !ev.Upstream, Tenant: "x", Platform: 9, Rev: 1 << 60, Party: 9}
+	return nil
 }

@@ -29,6 +29,8 @@ type shard struct {
 
 	mu       sync.Mutex
 	edge     *Edge
+	copied   *tap.Cell // of what was tapped last: the reader has it when the step ends
+	tapped   tap.Event // scratch; these two stand here since this memory is in the cache when a step begins
 	seal     *sealer
 	names    *location.Namer
 	auth     *digest.Sealer
@@ -48,7 +50,6 @@ type shard struct {
 	// Scratch of one step.
 	in      arrival
 	again   wire.Message // a message of ours, scanned again
-	tapped  tap.Event
 	splice  wire.Splice
 	loose   loose
 	scratch [4][]byte
@@ -144,6 +145,7 @@ func (s *shard) unlock(callHash uint32) {
 		s.forgetCall(callHash)
 		s.edge.panicked(p, &s.in)
 	}
+	s.tapDone()
 	s.replied = replied{}
 	s.in.m = nil // the reader's, and soon another message
 	s.next.Store(int64(s.wheel.Next()))

@@ -4,6 +4,7 @@ package proxy
 
 import (
 	"context"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -48,14 +49,21 @@ func TestTapCost(t *testing.T) {
 			}
 		}
 	}()
+	answering := make(chan struct{})
 	go func() { // legacy answers what it is asked
-		for m := range w.legacy.got {
-			switch {
-			case strings.HasPrefix(m.text, "INVITE "):
-				w.legacy.reply(m, "180 Ringing", "")
-				w.legacy.reply(m, "200 OK", "")
-			case strings.HasPrefix(m.text, "BYE "):
-				w.legacy.reply(m, "200 OK", "")
+		defer close(answering)
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case m := <-w.legacy.got:
+				switch {
+				case strings.HasPrefix(m.text, "INVITE "):
+					w.legacy.reply(m, "180 Ringing", "")
+					w.legacy.reply(m, "200 OK", "")
+				case strings.HasPrefix(m.text, "BYE "):
+					w.legacy.reply(m, "200 OK", "")
+				}
 			}
 		}
 	}()
@@ -101,14 +109,29 @@ func TestTapCost(t *testing.T) {
 	f.Close()
 	stop()
 	n := <-taken
+	<-answering
 	full, large := ring.Dropped()
 	edge := accounted(t, profile, `proxy/transport\.|proxy\.\(\*Edge\)\.`)
-	taps := accounted(t, profile, `proxy\.\(\*shard\)\.(tapPlaced|tapResponse|tapAck|tapRequest|put)$`)
-	t.Logf("%d calls, %d messages tapped, %d and %d dropped; the edge took %.0f µs of a call, the tap %.2f: %.2f %%", total, n, full, large,
-		edge/float64(total)*1e6, taps/float64(total)*1e6, taps/edge*100)
+	taps := accounted(t, profile, `proxy\.\(\*shard\)\.(tapPlaced|tapResponse|tapAck|tapRequest|put|tapDone)$`)
+	samples := taps * 100 // per second, of the runtime's profiler
+	low, high := poisson(samples)
+	t.Logf("%d calls, %d messages tapped, %d and %d dropped; the edge took %.0f µs of a call, the tap %.2f: %.2f %%, by %.0f samples (95 %%: %.2f to %.2f %%)",
+		total, n, full, large, edge/float64(total)*1e6, taps/float64(total)*1e6, taps/edge*100, samples, low/edge, high/edge)
+	if low/edge > 1 {
+		t.Errorf("the tap takes more than 1 %% of the edge")
+	}
 	if n < total*6*9/10 {
 		t.Errorf("%d messages of %d calls were tapped", n, total)
 	}
+}
+
+// poisson is where the mean of a count lies with a probability of 95 % (Byar's approximation).
+func poisson(n float64) (low, high float64) {
+	bound := func(n, z float64) float64 { return n * math.Pow(1-1/(9*n)+z/(3*math.Sqrt(n)), 3) }
+	if n > 0 {
+		low = bound(n, -1.96)
+	}
+	return low, bound(n+1, 1.96)
 }
 
 // accounted is how many seconds of a profile were spent under functions of these names.

@@ -9,7 +9,8 @@ import (
 )
 
 // A Tap gets a copy of what a mirrored call says, as the edge received it. Put is called in the middle of a call, under a shard's lock:
-// it must not wait, and must keep neither ev nor raw. What it returns changes nothing.
+// it must not wait, and must keep neither ev nor raw. What it returns, where that is not nil, is told Done before the lock is given back;
+// else it changes nothing.
 //
 //	near    from outside to legacy: INVITE, SUBSCRIBE, OPTIONS and REGISTER whose decision says mirror
 //	far     from legacy to anywhere: INVITE for, or on behalf of, a tenant that is mirrored at all; its Call-ID may be another
@@ -18,13 +19,15 @@ import (
 // long as this edge has the dialog in its index. Repetitions are left out. Whether a message is tapped was said by the request that began
 // the dialog, or its transaction: a flag, not a look at the policy.
 type Tap interface {
-	Put(ev *tap.Event, raw []byte) bool
+	Put(ev *tap.Event, raw []byte) *tap.Cell
 }
 
 // tapping is what a request, a dialog's leg or a subscription that is tapped carries. The zero value: it is not.
 type tapping struct {
 	leg       tap.Leg
 	emergency bool
+	platform  tap.Platform // these two are the request's: its parties are not looked at again for each response
+	party     tap.Party
 	acked     uint32 // echo of the last ACK
 	rev       uint64 // of the policy that decided
 	tenant    string
@@ -50,6 +53,7 @@ func (s *shard) tapPlaced(a *arrival, r *request) {
 	if !h.inDialog {
 		s.tapDialog(a, r)
 	}
+	r.tap.platform, r.tap.party = tapPlatform(&r.who, h), tapParty(&r.who, h)
 	s.tapRequest(r.began, r, a.m) // it may have waited since
 }
 
@@ -167,7 +171,7 @@ func mirrored(rec *policy.Record) bool {
 
 // tapRequest copies a request of r.
 func (s *shard) tapRequest(now int64, r *request, m *wire.Message) {
-	s.put(now, tap.Request, r, r.tapUp, r.tapPlatform(), m.Raw)
+	s.put(now, tap.Request, &r.tap, r.tapUp, r.tap.platform, r.tap.party, m.Raw)
 }
 
 // tapResponse copies a response that came on a branch, as it came, unless it repeats the one before.
@@ -177,11 +181,12 @@ func (s *shard) tapResponse(now int64, b *branch, m *wire.Message) {
 		return
 	}
 	b.tapped = echo
-	platform := b.req.tapPlatform()
-	if b.target >= 0 {
-		platform = b.req.topo.targets[b.target].platform
+	r := b.req
+	platform := r.tap.platform
+	if b.target >= 0 { // it may be another one by now
+		platform = tapPlatforms[r.topo.targets[b.target].platform]
 	}
-	s.put(now, tap.Response, b.req, !b.req.tapUp, platform, m.Raw)
+	s.put(now, tap.Response, &r.tap, !r.tapUp, platform, r.tap.party, m.Raw)
 }
 
 // tapAck copies the ACK of a 2xx, unless it repeats the one before.
@@ -195,53 +200,66 @@ func (s *shard) tapAck(a *arrival, h *hop) {
 		return
 	}
 	t.acked = echo
-	r := request{who: a.who, hop: *h, topo: a.topo, tap: *t}
-	s.put(a.now, tap.Request, &r, !h.towardsB, r.tapPlatform(), a.m.Raw)
+	s.put(a.now, tap.Request, t, !h.towardsB, tapPlatform(&a.who, h), tapParty(&a.who, h), a.m.Raw)
 }
 
 // echo tells a response on a branch, or an ACK of a dialog, from the one before: by status, CSeq, who speaks or is spoken to, and
 // where it is a reliable one its RSeq (RFC 3262). A 180 that says nothing new is an echo, too. 0: none.
 func (e *Edge) echo(m *wire.Message) uint32 {
 	h := maphash.Bytes(e.fuse.seed, m.To.Tag.Of(m.Raw))
-	if i := m.Find(wire.HRSeq); i >= 0 {
-		h += maphash.Bytes(e.fuse.seed, m.Value(i)) >> 1
+	if !m.Request && m.Status > 100 && m.Status < 200 {
+		if i := m.Find(wire.HRSeq); i >= 0 {
+			h += maphash.Bytes(e.fuse.seed, m.Value(i)) >> 1
+		}
 	}
 	return uint32(h) ^ m.CSeq<<10 ^ uint32(m.Status) | 1<<31
 }
 
 // put hands over an event. It stands in the shard's scratch: on the stack it would escape.
-func (s *shard) put(now int64, k tap.Kind, r *request, upstream bool, platform policy.Platform, raw []byte) {
+func (s *shard) put(now int64, k tap.Kind, t *tapping, upstream bool, platform tap.Platform, party tap.Party, raw []byte) {
+	s.tapDone()
 	ev := &s.tapped
-	*ev = tap.Event{At: now, Kind: k, Leg: r.tap.leg, Upstream: upstream, Tenant: r.tap.tenant, Platform: platformWords[platform],
-		Rev: r.tap.rev, Emergency: r.tap.emergency, Party: r.tapParty()}
-	s.edge.tap.Put(ev, raw)
+	ev.At, ev.Kind, ev.Leg, ev.Upstream, ev.Emergency = now, k, t.leg, upstream, t.emergency
+	ev.Platform, ev.Party, ev.Rev, ev.Tenant = platform, party, t.rev, t.tenant
+	s.copied = s.edge.tap.Put(ev, raw)
 }
 
-var platformWords = [...]string{policy.NoPlatform: "", policy.Legacy: "legacy", policy.Core: "core"}
-
-// tapPlatform is who is on the platform's side of r's leg.
-func (r *request) tapPlatform() policy.Platform {
-	if r.who.outside() {
-		return r.hop.platform
+// tapDone lets the reader have what was put last: at the end of a step, which is some time later, or before the next one is put.
+func (s *shard) tapDone() {
+	if c := s.copied; c != nil {
+		s.copied = nil
+		c.Done()
 	}
-	return r.who.platform
+}
+
+var tapPlatforms = [...]tap.Platform{policy.NoPlatform: 0, policy.Legacy: tap.Legacy, policy.Core: tap.Core}
+
+// tapPlatform is who is on the platform's side of a leg.
+func tapPlatform(who *party, h *hop) tap.Platform {
+	if who.outside() {
+		return tapPlatforms[h.platform]
+	}
+	return tapPlatforms[who.platform]
 }
 
 // tapParty is who is on the other side.
-func (r *request) tapParty() string {
-	if r.who.outside() {
-		return r.who.kind.String()
+func tapParty(who *party, h *hop) tap.Party {
+	if who.outside() {
+		return tapParties[who.kind]
 	}
-	switch r.hop.to.kind {
+	switch h.to.kind {
 	case endFlow:
-		return partyPhone.String()
+		return tap.Phone
 	case endCarrier:
-		return partyCarrier.String()
+		return tap.Carrier
 	case endTrunk:
-		return partyTrunk.String()
+		return tap.Trunk
 	}
-	return partyPlatform.String()
+	return tap.OtherPlatform
 }
+
+var tapParties = [...]tap.Party{partyPhone: tap.Phone, partyPlatform: tap.OtherPlatform, partyCarrier: tap.Carrier, partyTrunk: tap.Trunk,
+	partyEdge: tap.Edge, partyStranger: tap.Stranger, partyDark: tap.Dark}
 
 // outside: a phone, a carrier or a customer's PBX.
 func (p *party) outside() bool {

@@ -110,7 +110,7 @@ func TestAComparedRegisterHasTheBindingsToken(t *testing.T) {
 	k.tapped = func(_ tap.Event, text string) { raw = text }
 	k.request("REGISTER", false, false, "Expires: 60\r\n", "")
 	raw = strings.Replace(raw, "Contact: <sip:1001@203.0.113.77:41999>", "Contact: <sip:1001@203.0.113.77:41999>;+sip.instance=\"<urn:uuid:7>\"", 1)
-	w.m.tapped(w.now, &tap.Event{At: w.now, Kind: tap.Request, Leg: tap.Near, Tenant: "acme", Party: "phone"}, []byte(raw))
+	w.m.tapped(w.now, &tap.Event{At: w.now, Kind: tap.Request, Leg: tap.Near, Tenant: "acme", Party: tap.Phone}, []byte(raw))
 	w.flush()
 	w.run(time.Second)
 	if len(held) != 1 {

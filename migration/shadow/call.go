@@ -111,7 +111,7 @@ func (m *machine) begin(t *tenant, ev *tap.Event, r *wire.Message, method, key, 
 		return
 	}
 	c := &call{m: m, t: t, key: key, kind: method, id: m.id.token(8, "call", callID, tag), callID: callID, tag: tag, rev: ev.Rev, began: ev.At}
-	c.live = liveLeg{m: m, t: t, c: c, began: ev.At, tape: tape{m: m, party: ev.Party}}
+	c.live = liveLeg{m: m, t: t, c: c, began: ev.At, tape: tape{m: m, party: ev.Party.String()}}
 	c.live.names(r)
 	m.calls[key] = c
 	t.calls[c] = struct{}{}
@@ -123,7 +123,7 @@ func (m *machine) begin(t *tenant, ev *tap.Event, r *wire.Message, method, key, 
 	if r.Find(wire.HAuthorization) >= 0 || r.Find(wire.HProxyAuthorization) >= 0 {
 		c.note(record.NoteStripped)
 	}
-	c.agent = &agent{c: c, m: m, tape: tape{m: m, party: ev.Party}}
+	c.agent = &agent{c: c, m: m, tape: tape{m: m, party: ev.Party.String()}}
 	m.after(&c.life, m.o.Longest, c.tooLong)
 	m.after(&c.mute, silence, c.silent)
 	if m.recorded != nil {

@@ -90,7 +90,7 @@ func TestAnEscapeStopsMirroring(t *testing.T) {
 
 // refused is a request that the edge refused as a copy.
 func (w *world) refused(party, uri, lines string) {
-	w.m.tapped(w.now, &tap.Event{At: w.now, Kind: tap.Escape, Party: party}, []byte("INVITE "+uri+" SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKx\r\n"+
+	w.m.tapped(w.now, &tap.Event{At: w.now, Kind: tap.Escape, Party: tap.PartyOf(party)}, []byte("INVITE "+uri+" SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKx\r\n"+
 		"From: <sip:a@192.0.2.9>;tag=x\r\nTo: <"+uri+">\r\nCall-ID: x\r\nCSeq: 1 INVITE\r\nMax-Forwards: 70\r\n"+lines+"Content-Length: 0\r\n\r\n"))
 }
 
@@ -100,7 +100,7 @@ func TestAForgedMarkStopsNothing(t *testing.T) {
 	w.refused("stranger", "sip:1002@acme.example", markHeader+": 1\r\n")
 	w.refused("stranger", "sip:1002@acme.example", markHeader+": some-call;0123456789abcdef\r\n")
 	w.refused("phone", "sip:"+sinkPrefix+"0123456789abcdef0123@192.0.2.7", "")
-	w.m.tapped(w.now, &tap.Event{At: w.now, Kind: tap.Escape, Party: "carrier"}, []byte("nothing"))
+	w.m.tapped(w.now, &tap.Event{At: w.now, Kind: tap.Escape, Party: tap.Carrier}, []byte("nothing"))
 	if s := w.m.snapshotStats(); s.Stopped != "" || s.Escaped != 0 || s.Dropped["forged"] != 4 || len(w.alarms) != 0 {
 		t.Errorf("%+v, alarms %q", s, w.alarms)
 	}

@@ -10,11 +10,11 @@ import (
 // escaped takes a message that the edge has refused as a copy. Anybody can write a mark, and a stranger's datagram must not end
 // mirroring: only what comes from a dark core's address, or has what only we can have made, is one that got out.
 func (m *machine) escaped(ev *tap.Event, raw []byte) {
-	if ev.Party != "dark" && (m.msg.Scan(raw, nil) != wire.FaultNone || !m.genuine(&m.msg)) {
+	if ev.Party != tap.Dark && (m.msg.Scan(raw, nil) != wire.FaultNone || !m.genuine(&m.msg)) {
 		m.drop(DropForged)
 		return
 	}
-	m.escape("a message of the shadow's reached a listener that is not the shadow's, from the side of: " + ev.Party)
+	m.escape("a message of the shadow's reached a listener that is not the shadow's, from the side of: " + ev.Party.String())
 }
 
 // genuine reports whether a message is of a shadow call: its mark has our MAC, it goes to a phone as only dark cores know it, or it is in a

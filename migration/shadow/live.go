@@ -61,7 +61,7 @@ const stale = 8 * time.Second
 func (m *machine) far(t *tenant, ev *tap.Event, r *wire.Message) {
 	method := string(r.CSeqMethod.Of(r.Raw))
 	key := string(r.CallID.Of(r.Raw)) + "\x00" + initiatorTag(ev, r)
-	if ev.Party == "platform" {
+	if ev.Party == tap.OtherPlatform {
 		return // between the two platforms: the dark core is both, and the leg that leaves the other one is tapped as well
 	}
 	l := m.lives[key]
@@ -74,7 +74,7 @@ func (m *machine) far(t *tenant, ev *tap.Event, r *wire.Message) {
 			m.drop(DropLegs)
 			return
 		}
-		l = &liveLeg{m: m, t: t, key: key, began: ev.At, tape: tape{m: m, party: ev.Party}}
+		l = &liveLeg{m: m, t: t, key: key, began: ev.At, tape: tape{m: m, party: ev.Party.String()}}
 		l.names(r)
 		if b := m.phoneOf(t, r); b != nil {
 			l.dest, l.tape.target = b.token, b.aor

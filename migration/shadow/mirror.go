@@ -34,7 +34,7 @@ func New(o Options) (*Mirror, error) {
 }
 
 // Put is the edge's tap: it copies and returns. Any goroutine may call it.
-func (m *Mirror) Put(ev *tap.Event, raw []byte) bool { return m.ring.Put(ev, raw) }
+func (m *Mirror) Put(ev *tap.Event, raw []byte) *tap.Cell { return m.ring.Put(ev, raw) }
 
 // Stats is what the mirror has done, as of its last second. The result is the caller's to read only.
 func (m *Mirror) Stats() Stats { return *m.stats.Load() }

@@ -157,7 +157,9 @@ func TestAMirrorOnRealSockets(t *testing.T) {
 	play := func(list []cue) {
 		for _, c := range list {
 			c.ev.At = time.Now().UnixNano()
-			if !m.Put(&c.ev, c.raw) {
+			cell := m.Put(&c.ev, c.raw)
+			cell.Done()
+			if cell == nil {
 				t.Error("the ring is full")
 			}
 		}
@@ -198,7 +200,7 @@ func TestRecordAndReplay(t *testing.T) {
 	for _, id := range []string{"rec1", "rec2", "rec3"} {
 		for _, c := range script(t, id) {
 			c.ev.At = time.Now().UnixNano()
-			r.Put(&c.ev, c.raw)
+			r.Put(&c.ev, c.raw).Done()
 		}
 	}
 	cancel()
@@ -265,7 +267,7 @@ func TestARecorderGoesOnAfterAPurge(t *testing.T) {
 	put := func(id string) {
 		for _, c := range script(t, id) {
 			c.ev.At = o.Now()
-			r.Put(&c.ev, c.raw)
+			r.Put(&c.ev, c.raw).Done()
 		}
 	}
 	size := func() int64 {

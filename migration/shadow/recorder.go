@@ -54,7 +54,7 @@ func NewRecorder(o Options, r RecorderOptions) (*Recorder, error) {
 }
 
 // Put is the edge's tap: it copies and returns. Any goroutine may call it.
-func (r *Recorder) Put(ev *tap.Event, raw []byte) bool { return r.ring.Put(ev, raw) }
+func (r *Recorder) Put(ev *tap.Event, raw []byte) *tap.Cell { return r.ring.Put(ev, raw) }
 
 // Stats is what the recorder has done, as of its last second.
 func (r *Recorder) Stats() Stats { return *r.stats.Load() }

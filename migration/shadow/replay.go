@@ -210,11 +210,13 @@ func (p *player) play(ctx context.Context, ended chan error) error {
 		for len(p.due) > 0 && p.due[0].at <= now {
 			c := heap.Pop(&p.due).(cue)
 			c.ev.At = now
-			if !p.m.Put(&c.ev, c.raw) {
+			cell := p.m.Put(&c.ev, c.raw)
+			if cell == nil {
 				c.at = now + int64(lookRing) // the ring is full for a moment: nothing is lost here
 				heap.Push(&p.due, c)
 				break
 			}
+			cell.Done()
 			last = now
 		}
 		if p.next == len(p.calls) && len(p.due) == 0 && now-last > int64(lastVerdict) {
@@ -229,7 +231,7 @@ func (p *player) begin(now int64, x *record.Exchange) {
 	var list []cue
 	add := func(l *record.Leg, leg tap.Leg) {
 		for _, m := range l.Messages {
-			ev := tap.Event{Kind: tap.Response, Leg: leg, Upstream: m.Upstream, Tenant: x.Tenant, Platform: "legacy", Rev: x.Rev, Party: l.Party}
+			ev := tap.Event{Kind: tap.Response, Leg: leg, Upstream: m.Upstream, Tenant: x.Tenant, Platform: tap.Legacy, Rev: x.Rev, Party: tap.PartyOf(l.Party)}
 			if len(m.Raw) < 8 || string(m.Raw[:8]) != "SIP/2.0 " {
 				ev.Kind = tap.Request
 			}

@@ -221,7 +221,7 @@ func (k *talk) put(kind tap.Kind, up bool, raw string) {
 	if k.far {
 		leg = tap.Far
 	}
-	ev := tap.Event{At: k.w.now, Kind: kind, Leg: leg, Upstream: up, Tenant: "acme", Platform: "legacy", Rev: 7, Party: k.party}
+	ev := tap.Event{At: k.w.now, Kind: kind, Leg: leg, Upstream: up, Tenant: "acme", Platform: tap.Legacy, Rev: 7, Party: tap.PartyOf(k.party)}
 	if k.tapped != nil {
 		k.tapped(ev, raw)
 		return

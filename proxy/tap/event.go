@@ -1,5 +1,7 @@
 package tap
 
+import "slices"
+
 // Kind is what a tapped message is.
 type Kind uint8
 
@@ -24,20 +26,56 @@ func (l Leg) String() string { return word(l, "near", "far") }
 
 // Event is what the edge knows of a message that its bytes do not say.
 type Event struct {
-	At       int64 // of arrival, unix nanoseconds
-	Kind     Kind
-	Leg      Leg  // 0 in an Escape
-	Upstream bool // from the called side of its leg: the responses to the leg's INVITE, the requests of its callee
-	// Tenant is the tenant's id, Platform "legacy" or "core": who is on the platform's side of this leg. Both are strings of the
-	// policy or of the edge, never parts of the message: they may be kept.
-	Tenant    string
-	Platform  string
-	Rev       uint64 // of the policy that decided
+	At        int64 // of arrival, unix nanoseconds
+	Kind      Kind
+	Leg       Leg  // 0 in an Escape
+	Upstream  bool // from the called side of its leg: the responses to the leg's INVITE, the requests of its callee
 	Emergency bool
-	// Party is who is on the other side: "phone", "trunk" or "carrier", and on a Far leg also "platform" (where the edge sent
-	// it to the other one). In an Escape it is who sent it: also "dark".
-	Party string
+	Platform  Platform // who is on the platform's side of this leg; 0 where no platform is
+	Party     Party    // who is on its other side; in an Escape: who sent it
+	Rev       uint64   // of the policy that decided
+	Tenant    string   // its id: a string of the policy or of the edge, never a part of the message, so it may be kept
 }
+
+// set makes e a copy of what ev says. One field after the other: while the collector runs it must be told of a pointer that moves, which
+// for one is a few instructions and for a struct that holds one a call.
+func (e *Event) set(ev *Event) {
+	e.At, e.Rev = ev.At, ev.Rev
+	e.Kind, e.Leg, e.Upstream, e.Emergency, e.Platform, e.Party = ev.Kind, ev.Leg, ev.Upstream, ev.Emergency, ev.Platform, ev.Party
+	e.Tenant = ev.Tenant
+}
+
+// Platform is one of the two.
+type Platform uint8
+
+const (
+	Legacy Platform = iota + 1
+	Core
+)
+
+func (p Platform) String() string { return platformWords[min(int(p), len(platformWords)-1)] }
+
+var platformWords = [...]string{"", "legacy", "core", ""}
+
+// Party is who an edge speaks to, or hears.
+type Party uint8
+
+const (
+	Phone Party = iota + 1
+	Trunk
+	Carrier
+	OtherPlatform // on a Far leg: the edge sent it to the other platform
+	Edge          // these are seen in an Escape only
+	Stranger
+	Dark
+)
+
+var partyWords = [...]string{"", "phone", "trunk", "carrier", "platform", "edge", "stranger", "dark", ""}
+
+func (p Party) String() string { return partyWords[min(int(p), len(partyWords)-1)] }
+
+// PartyOf reads what String wrote; 0: it is none.
+func PartyOf(s string) Party { return Party(max(slices.Index(partyWords[:], s), 0)) }
 
 // Binding is a live registration of a phone, as the edge knows it.
 type Binding struct {
