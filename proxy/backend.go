@@ -95,6 +95,7 @@ func (e *Edge) state() admin.State {
 	st.Warnings = append(st.Warnings, e.keeper.warnings(time.Now().UnixNano())...)
 	st.Warnings = append(st.Warnings, e.locationWarnings()...)
 	st.Warnings = append(st.Warnings, e.fuse.warnings(time.Now().UnixNano())...)
+	st.Warnings = append(st.Warnings, e.overloadWarnings()...)
 	if n := e.dialogFile.Lost(); n > 0 {
 		st.Warnings = append(st.Warnings, fmt.Sprintf("%d dialogs did not fit into the dialog file: after a crash `draining` counts at least, not exactly", n))
 	}

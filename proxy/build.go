@@ -35,7 +35,10 @@ func buildTopology(cfg *config.Config, res *config.Resolved, e *Edge, old *topol
 		t.addresses[a] = struct{}{}
 	}
 	for i, l := range res.Listeners {
-		x := listener{index: uint16(i), name: l.Name, hash: hash16(l.Name), side: sideOf(l.Side), proto: protoOf(l.Proto), addr: e.transport.Addr(i)}
+		x := listener{index: uint16(i), name: l.Name, hash: hash16(l.Name), side: sideOf(l.Side), proto: protoOf(l.Proto), addr: e.transport.Addr(i), wait: new(pressure)}
+		if old != nil && i < len(old.listeners) {
+			x.wait = old.listeners[i].wait
+		}
 		host, port := l.AdvertiseHost, l.AdvertisePort
 		if l.Addr.Port() == 0 && (port == 0 || port == l.Addr.Port()) {
 			port = x.addr.Port()

@@ -23,6 +23,7 @@ type counters struct {
 	large     *metrics.Vec
 	stateless *metrics.Vec
 	expired   *metrics.Vec
+	shed      *metrics.Vec
 
 	bindings    *metrics.Vec
 	late        *metrics.Vec
@@ -62,6 +63,7 @@ func newCounters(e *Edge) *counters {
 		}
 		faults[f] = f.String()
 	}
+	c.shed = s.Counter("hotcut_overload_shed_total", "what was refused, or not copied, because messages waited too long", "class", workWords[:])
 	c.faults = s.Counter("hotcut_faults_total", "messages that are not well formed", "fault", faults)
 	c.failovers = s.Counter("hotcut_failovers_total", "requests given to another target of the same platform", "", nil)
 	c.crossed = s.Counter("hotcut_crossed_total", "calls taken to the other platform: refused by their own where the tenant opted in, or emergency calls", "why", crossedWords)
@@ -116,6 +118,10 @@ func newCounters(e *Edge) *counters {
 	one("hotcut_draining", "1 while the edge takes no new dialogs", func() float64 { return truth(e.draining.Load()) })
 	one("hotcut_uptime_seconds", "seconds since start", func() float64 { return time.Since(e.started).Seconds() })
 	one("hotcut_panics", "faults of ours that cost one Call-ID its state", func() float64 { return float64(e.panics.Load()) })
+	s.Gauge("hotcut_overloaded", "1 while a listener refuses new work, because messages wait too long before they are read", e.pressureSamples(func(p *pressure) float64 { return truth(p.over.Load()) }), "listener")
+	s.Gauge("hotcut_waited_seconds", "how long the oldest message of the last batch waited before it was read; of a stream listener: how late timers are", e.pressureSamples(func(p *pressure) float64 {
+		return time.Duration(p.waited.Load()).Seconds()
+	}), "listener")
 	s.Gauge("hotcut_target_up", "1 while a target takes new requests", e.targetSamples, "platform", "target")
 	return c
 }
@@ -155,6 +161,15 @@ func (e *Edge) targetSamples() []metrics.Sample {
 		list = append(list, metrics.Sample{Labels: []string{topo.targets[i].platform.String(), topo.targets[i].name}, Value: v})
 	}
 	return list
+}
+
+func (e *Edge) pressureSamples(f func(*pressure) float64) func() []metrics.Sample {
+	return func() (list []metrics.Sample) {
+		for _, l := range e.topo.Load().listeners {
+			list = append(list, metrics.Sample{Labels: []string{l.name}, Value: f(l.wait)})
+		}
+		return list
+	}
 }
 
 // sizes are the entries of all shards.

@@ -281,7 +281,7 @@ func (e *Edge) snapshot() *policy.Snapshot { return e.inForce() }
 
 func (e *Edge) handler() transport.Handler {
 	return transport.Handler{
-		Message: e.message, Failed: e.failed, Unreachable: e.unreachable, Broken: e.broken, Closed: e.closed,
+		Message: e.message, Waited: e.waited, Failed: e.failed, Unreachable: e.unreachable, Broken: e.broken, Closed: e.closed,
 		Refused: func(reason string, _ netipAddrPort) { e.count.refused(reason) },
 	}
 }
@@ -329,14 +329,15 @@ func (e *Edge) runTimers(ctx context.Context) {
 	out := e.transport.NewOut()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	probe := int64(0)
+	probe, now := int64(0), int64(0)
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case due := <-tick.C:
+			now = time.Now().UnixNano()
+			e.lagged(now, max(now-due.UnixNano(), 0))
 		}
-		now := time.Now().UnixNano()
 		e.tick(now, out)
 		e.own.tick(now, out)
 		e.keeper.tick(now, out)

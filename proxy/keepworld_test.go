@@ -100,7 +100,7 @@ func newKeepWorld(t *testing.T, edit func(*target)) *keepWorld {
 	}
 	topo := &topology{node: hash32(cfg.Node), pools: map[poolKey][]int{}, names: map[string]struct{}{}, addresses: map[string]struct{}{}}
 	for i, a := range []string{"203.0.113.1:5060", "10.9.0.1:5070", "10.9.0.1:5080"} {
-		l := listener{index: uint16(i), name: []string{"out", "in", "own"}[i], side: side(i), proto: transport.UDP, addr: netip.MustParseAddrPort(a), sentBy: a, host: a}
+		l := listener{index: uint16(i), name: []string{"out", "in", "own"}[i], side: side(i), proto: transport.UDP, addr: netip.MustParseAddrPort(a), sentBy: a, host: a, wait: new(pressure)}
 		l.hash = hash16(l.name)
 		topo.listeners = append(topo.listeners, l)
 	}

@@ -1,48 +1,146 @@
 package proxy
 
 import (
-	"github.com/hotcut/hotcut/proxy/limit"
-	"github.com/hotcut/hotcut/proxy/wire"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/hotcut/hotcut/proxy/transport"
 )
 
-// allow charges the source of a request. Platforms, carriers, PBX trunks and edges are known by configuration and
-// policy and each have the known budget; everybody else has a small bucket by address, as often as phones are registered
-// from there. What belongs to a living call (ACK, BYE, CANCEL,
-// a token of ours) has a second, small budget of its own, so that a flood of new calls does not cut the old ones off.
-func (e *Edge) allow(a *arrival) bool {
-	sources, times := e.sources, 1
-	if a.who.configured() {
-		sources = e.known
-	} else {
-		times = e.phonesBehind(a.from.Addr.Addr())
-	}
-	class := limit.New
-	if a.m.Is("ACK") || a.m.Is("BYE") || a.m.Is("CANCEL") || a.m.Request && hasOurToken(a) {
-		class = limit.Exempt
-	}
-	return sources.Allow(a.from.Addr.Addr(), a.now, class, times)
+// An edge that gets more than it can do must choose, and the sooner the cheaper. The measure is how long a message lay in its socket before
+// it was read: the one thing that is the same on every machine. A pause of the machine is no overload; a wait that lasts is. Then what
+// could begin something new is refused without state, class by class as the wait grows, until it shrinks: what lives goes on.
+//
+//	never refused   responses, ACK, CANCEL, BYE, what is in a dialog or bears a valid token, emergency calls
+//	150 ms          REGISTER from where phones are registered: it refreshes a binding
+//	40 ms           INVITE
+//	20 ms           REGISTER from elsewhere, SUBSCRIBE, OPTIONS, MESSAGE and the like
+//	10 ms           copies for the dark core: none are begun
+//
+// A phone is told when to come again, at a time of its own; a platform, trunk or carrier gets a 503 without that, by which it goes on to
+// its next edge with this call only.
+type work uint8
+
+const (
+	workRefresh work = iota
+	workCall
+	workOther
+	workCopy
+	works
+)
+
+var workWords = [works]string{"refresh", "call", "other", "copy"}
+
+// tolerable is how long a message of a class may wait in an edge that is overloaded.
+var tolerable = [works]int64{
+	workRefresh: int64(150 * time.Millisecond),
+	workCall:    int64(40 * time.Millisecond),
+	workOther:   int64(20 * time.Millisecond),
+	workCopy:    int64(10 * time.Millisecond),
 }
 
-// hasOurToken: a Route that names us stands on top. Whether its MAC fits is seen later; here it only chooses a budget.
-func hasOurToken(a *arrival) bool {
-	for r := range a.m.Elems(wire.HRoute) {
-		uri := r.URI.Of(a.m.Raw)
-		u, ok := wire.ParseURI(uri)
-		return ok && !u.User.Empty() && a.topo.us(u.Host.Of(uri), u.Port)
+const (
+	lasting = int64(200 * time.Millisecond) // a wait that goes on for so long is overload: less is a pause, after which the edge catches up
+	relief  = int64(time.Second)            // without such a wait: it is over
+)
+
+// pressure is how messages wait at one listener. Readers tell it with each batch; every step reads it. Two readers of one listener may
+// overwrite each other's word: either is true.
+type pressure struct {
+	waited atomic.Int64 // ns, the oldest of the last batch
+	since  atomic.Int64 // unix ns, of the wait that goes on; 0: there is none
+	last   atomic.Int64 // unix ns, of such a wait
+	over   atomic.Bool  // this listener is overloaded
+}
+
+// tell notes how long the oldest message of a batch waited; turned: overload began or ended with it.
+func (p *pressure) tell(now, waited int64) (turned bool) {
+	p.waited.Store(waited)
+	if waited <= tolerable[workCopy] {
+		if p.since.Load() != 0 {
+			p.since.Store(0)
+		}
+		return p.over.Load() && now-p.last.Load() > relief && p.over.CompareAndSwap(true, false)
+	}
+	p.last.Store(now)
+	switch since := p.since.Load(); {
+	case since == 0:
+		p.since.Store(now)
+	case now-since >= lasting:
+		return !p.over.Load() && p.over.CompareAndSwap(false, true)
 	}
 	return false
 }
 
-// allowCall charges the tenant's limits: this edge's share of them, and half as much again, since calls are not spread
-// evenly over edges.
-func (e *Edge) allowCall(a *arrival) bool {
-	l := a.trace.Tenant.Tenant.Limits
-	n := float64(e.fleet.size())
-	share := func(v int) float64 { return float64(v) / n * 1.5 }
-	r := limit.Rates{CallsPerSecond: share(l.CallsPerSecond)}
-	if l.Calls > 0 {
-		r.Calls = max(int(share(l.Calls)), 1)
+// sheds: what is of this class is to be refused.
+func (p *pressure) sheds(c work) bool { return p.over.Load() && p.waited.Load() > tolerable[c] }
+
+// waited is told by the transport once for every batch of datagrams.
+func (e *Edge) waited(now int64, listener uint16, ns int64) {
+	l := &e.topo.Load().listeners[listener]
+	p := l.wait
+	if !p.tell(now, ns) {
+		return
 	}
-	ok, _ := e.tenants.Call(a.trace.Tenant.Tenant.ID, r, a.now)
-	return ok
+	over := p.over.Load()
+	e.lines.put(func() {
+		if over {
+			e.log.Warn("overloaded: messages wait too long, new work is refused, what lives goes on", "listener", l.name, "waited", time.Duration(ns))
+		} else {
+			e.log.Info("no longer overloaded", "listener", l.name)
+		}
+	})
+}
+
+// lagged is told by the timers how late they are. What comes by a stream has no wait that could be seen, and needs the same processors.
+// Where no datagram comes any more none says that it did not wait.
+func (e *Edge) lagged(now, ns int64) {
+	for i, l := range e.topo.Load().listeners {
+		switch {
+		case l.proto != transport.UDP:
+			e.waited(now, uint16(i), ns)
+		case l.wait.over.Load() && now-l.wait.last.Load() > relief:
+			e.waited(now, uint16(i), 0)
+		}
+	}
+}
+
+// overloaded refuses what is new while messages wait too long.
+func (s *shard) overloaded(a *arrival) bool {
+	p := a.lst.wait
+	if !p.over.Load() {
+		return false
+	}
+	c := workOther
+	switch {
+	case a.m.Is("INVITE"):
+		c = workCall
+	case a.m.Is("REGISTER") && s.edge.registered(a.from.Addr.Addr()):
+		c = workRefresh
+	}
+	if !p.sheds(c) || c == workCall && s.emergency(a) {
+		return false
+	}
+	s.edge.count.shed.Add(int(c), 1)
+	return true
+}
+
+// copies: a mirrored call that begins now is copied.
+func (s *shard) copies(a *arrival) bool {
+	if !a.lst.wait.sheds(workCopy) {
+		return true
+	}
+	s.edge.count.shed.Add(int(workCopy), 1)
+	return false
+}
+
+func (e *Edge) overloadWarnings() (list []string) {
+	for _, l := range e.topo.Load().listeners {
+		if l.wait.over.Load() {
+			list = append(list, fmt.Sprintf("listener %s is overloaded: messages wait %s before they are read, and new work is refused (hotcut_overload_shed_total)",
+				l.name, time.Duration(l.wait.waited.Load()).Round(time.Millisecond)))
+		}
+	}
+	return list
 }

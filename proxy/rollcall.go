@@ -81,6 +81,12 @@ func (e *Edge) phonesBehind(a netip.Addr) int {
 	return max(int((*m)[sourceOf(a)]), 1)
 }
 
+// registered: a phone is, from there.
+func (e *Edge) registered(a netip.Addr) bool {
+	m := e.phones.Load()
+	return m != nil && (*m)[sourceOf(a)] > 0
+}
+
 // keepaliveRound is one keepalive to every phone, spread over a period.
 type keepaliveRound struct {
 	peers []transport.Peer

@@ -138,6 +138,8 @@ func (s *shard) admit(a *arrival) rejection {
 		return rejection{code: 503, cause: causeDraining, retryAfter: true}
 	case a.policy == nil && a.state != goodToken:
 		return rejection{code: 503, cause: causeNoPolicy, retryAfter: true}
+	case s.overloaded(a):
+		return rejection{code: 503, cause: causeOverload, retryAfter: !a.who.configured()}
 	}
 	return rejection{}
 }

@@ -343,7 +343,7 @@ func (x *simEdge) plan(life int) {
 func (x *simEdge) topology(e *Edge) *topology {
 	t := &topology{node: hash32(x.name), pools: map[poolKey][]int{}, names: map[string]struct{}{}, addresses: map[string]struct{}{}}
 	add := func(name string, sd side, proto transport.Proto, a netip.AddrPort) {
-		l := listener{index: uint16(len(t.listeners)), name: name, proto: proto, addr: a, sentBy: a.String(), host: a.String(), side: sd}
+		l := listener{index: uint16(len(t.listeners)), name: name, proto: proto, addr: a, sentBy: a.String(), host: a.String(), side: sd, wait: new(pressure)}
 		l.hash = hash16(l.name)
 		t.listeners = append(t.listeners, l)
 		t.addresses[a.String()] = struct{}{}

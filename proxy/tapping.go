@@ -50,6 +50,10 @@ func (s *shard) tapPlaced(a *arrival, r *request) {
 	if r.tap.leg == 0 {
 		return
 	}
+	if !h.inDialog && !s.copies(a) {
+		r.tap = tapping{}
+		return
+	}
 	if !h.inDialog {
 		s.tapDialog(a, r)
 	}

@@ -53,6 +53,7 @@ type listener struct {
 	addr   netip.AddrPort // bound
 	sentBy string         // host:port of our Via
 	host   string         // host:port of our Record-Route
+	wait   *pressure      // of the process's life
 }
 
 type target struct {

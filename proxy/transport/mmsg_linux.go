@@ -33,10 +33,12 @@ type recvHeaders struct {
 	iovs  [recvBatch]unix.Iovec
 	names [recvBatch]unix.RawSockaddrInet6
 	buf   []byte
+	first stampRoom // what the kernel says of the first: when it came
 }
 
 func newRecvHeaders() *recvHeaders {
 	h := &recvHeaders{buf: make([]byte, recvBatch*recvStride)}
+	h.first.attach(&h.hdrs[0].Hdr)
 	for i := range h.hdrs {
 		h.iovs[i].Base = &h.buf[i*recvStride]
 		h.iovs[i].SetLen(maxPayload)
@@ -66,6 +68,7 @@ func (h *recvHeaders) datagram(i int) (netip.AddrPort, []byte) {
 
 // recycle makes the first n headers ready again: the kernel wrote the length of each address over its room.
 func (h *recvHeaders) recycle(n int) {
+	h.first.attach(&h.hdrs[0].Hdr)
 	for i := range n {
 		h.hdrs[i].Hdr.Namelen = nameLen
 	}

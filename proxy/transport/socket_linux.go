@@ -82,6 +82,9 @@ func zoneID(zone string) uint32 {
 func setUDPOptions(s int, six, shared bool) error {
 	raiseBuffer(s, unix.SO_RCVBUFFORCE, unix.SO_RCVBUF)
 	raiseBuffer(s, unix.SO_SNDBUFFORCE, unix.SO_SNDBUF)
+	if err := unix.SetsockoptInt(s, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1); err != nil {
+		return err
+	}
 	if shared {
 		if err := unix.SetsockoptInt(s, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
 			return err

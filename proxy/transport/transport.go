@@ -33,6 +33,9 @@ type Handler struct {
 	// batch in nanoseconds since the Unix epoch.
 	Message func(now int64, from Peer, raw []byte, out *Out)
 
+	// Waited tells how long, in nanoseconds, the oldest datagram of the batch that follows lay in a UDP listener's socket.
+	Waited func(now int64, listener uint16, ns int64)
+
 	// Failed tells that a message given to Out.End for a stream did not reach the kernel whole: its dial failed, or its connection
 	// was gone or died first. to and tag are End's. Nothing is said of messages that were written.
 	Failed func(now int64, to Peer, tag uint64, err error, out *Out)

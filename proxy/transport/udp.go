@@ -38,6 +38,9 @@ func (r *udpReader) readable(now int64, events uint32) {
 func (r *udpReader) batch(now int64, n int) {
 	t := r.t
 	var bytes, keepalives, portZero int
+	if came := r.recv.first.at(&r.recv.hdrs[0].Hdr); came != 0 && t.handler.Waited != nil {
+		t.handler.Waited(now, r.listener, max(now-came, 0))
+	}
 	for i := range n {
 		from, raw := r.recv.datagram(i)
 		bytes += len(raw)

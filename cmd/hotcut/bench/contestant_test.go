@@ -28,8 +28,8 @@ type contestant struct {
 const tenants = 10_000
 
 // startHotcut runs a build of the edge as it is shipped: its own GOGC and GOMEMLIMIT, metrics served, call records written,
-// 10,000 tenants in the policy.
-func startHotcut(t *testing.T, name, binary, callee, probe string) *contestant {
+// 10,000 tenants in the policy. under is a command that runs it: taskset.
+func startHotcut(t *testing.T, name, binary, callee, probe string, under ...string) *contestant {
 	t.Helper()
 	dir := t.TempDir()
 	file := func(name string) string { return filepath.Join(dir, name) }
@@ -74,7 +74,7 @@ limits: {sourceRate: 100000, sourceBurst: 100000, exemptRate: 100000, exemptBurs
 	if err := os.WriteFile(file("edge.yaml"), []byte(conf), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c := &contestant{name: name, addr: outside, proc: start(t, dir, "edge", nil, binary, "edge", "--config", file("edge.yaml"))}
+	c := &contestant{name: name, addr: outside, proc: start(t, dir, "edge", nil, append(under, binary, "edge", "--config", file("edge.yaml"))...)}
 	await(t, 20*time.Second, name+" to be ready", func() bool {
 		select {
 		case <-c.proc.done:
