@@ -55,7 +55,7 @@ func (a *app) edges(ctx context.Context) error {
 	answers := askClients(ctx, a, e.Fleet.Addresses(v.Nodes), func(ctx context.Context, c *admin.Client) (admin.State, error) { return c.State(ctx) })
 	rows := a.edgeRows(v, answers)
 	r := v.result("EdgeList", rows)
-	r.warnings = append(r.warnings, keyWarnings(rows)...)
+	r.warnings = append(append(r.warnings, keyWarnings(rows)...), ownWarnings(answers)...)
 	r.table = func(w io.Writer) { a.edgeTable(w, v, rows) }
 	return v.show(a, r)
 }
@@ -88,6 +88,24 @@ func orNone(schemas []int) []int {
 		return []int{}
 	}
 	return schemas
+}
+
+// ownWarnings are what the edges say of themselves; what several say stands once.
+func ownWarnings(answers []migration.Answer[admin.State]) (list []string) {
+	by := map[string][]string{}
+	var order []string
+	for _, ans := range answers {
+		for _, w := range ans.Value.Warnings {
+			if by[w] == nil {
+				order = append(order, w)
+			}
+			by[w] = append(by[w], ans.Edge)
+		}
+	}
+	for _, w := range order {
+		list = append(list, strings.Join(by[w], ", ")+": "+w)
+	}
+	return list
 }
 
 // keyWarnings: edges that do not share token keys can not serve each other's calls.
