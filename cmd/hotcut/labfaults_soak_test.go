@@ -254,6 +254,12 @@ func TestFaultsOfADarkCoreAreFound(t *testing.T) {
 		r := settled(t, rightCalls)
 		said := r.says()
 		t.Logf("%d calls compared, missing %v: %q", r.calls(), r.Missing, said)
+		defer func() {
+			if t.Failed() {
+				_, shown, err := s.hotcut(t.Context(), "shadow", "report", "delta", "-o", "md")
+				t.Logf("%s %v", shown, err)
+			}
+		}()
 		for _, x := range said {
 			if !strings.HasPrefix(x, "minor ") || strings.Contains(x, "cut off") {
 				t.Errorf("the dark core is right, and the report says: %s", x)
