@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"runtime/debug"
 	"strconv"
+	"strings"
 
 	"github.com/hotcut/hotcut/policy"
 	"github.com/hotcut/hotcut/proxy/config"
@@ -55,6 +56,9 @@ func buildTopology(cfg *config.Config, res *config.Resolved, e *Edge, old *topol
 		t.addresses[x.host] = struct{}{}
 		t.addresses[x.addr.String()] = struct{}{}
 		t.listeners = append(t.listeners, x)
+	}
+	for _, name := range cfg.Scanners {
+		t.scanners = append(t.scanners, []byte(strings.ToLower(name)))
 	}
 	var hs []health.Target
 	for _, n := range res.NextHops {

@@ -10,6 +10,7 @@ const (
 	causeUnknownInside          // an inside listener heard from nobody we know
 	causeSourceLimit            // the source's budget is used up
 	causeOverload               // messages wait too long before they are read: new work is refused, what lives goes on
+	causeScanner                // it calls itself by the name of a tool that probes providers; nothing is answered
 	causeTenantLimit            // the tenant's calls per second or concurrent calls are used up
 	causeTableFull              // a table of this shard is at its bound
 	causeBadExtension           // Proxy-Require names something
@@ -53,7 +54,7 @@ const (
 )
 
 var causeWords = [causes]string{
-	"none", "scan", "unknown_inside", "source_limit", "overload", "tenant_limit", "table_full", "bad_extension", "loop", "loop_fuse", "foreign_route", "bad_token",
+	"none", "scan", "unknown_inside", "source_limit", "overload", "scanner", "tenant_limit", "table_full", "bad_extension", "loop", "loop_fuse", "foreign_route", "bad_token",
 	"wrong_side", "no_dialog", "no_tenant", "no_trunk", "no_target", "no_flow", "no_policy", "draining", "stray_response",
 	"response_source", "stray_cancel", "stray_ack", "timeout", "transport", "too_big", "unreachable_peer", "bad_register", "register_rate", "answered_ping",
 	"not_serving", "foreign_notify", "foreign_check_sync", "intercepted", "intercept_failed", "phone_challenge", "evicted", "refused_sdp", "media_queue", "trailing_bytes",

@@ -134,6 +134,8 @@ func (s *shard) admit(a *arrival) rejection {
 		}
 		return rejection{code: 503, cause: causeTableFull, retryAfter: true}
 	case living:
+	case s.scanner(a) && !s.emergency(a):
+		return rejection{cause: causeScanner}
 	case s.edge.draining.Load() && !s.emergency(a) && (a.state != goodToken || m.Is("INVITE") || m.Is("SUBSCRIBE")): // a flow still takes a NOTIFY
 		return rejection{code: 503, cause: causeDraining, retryAfter: true}
 	case a.policy == nil && a.state != goodToken:

@@ -29,6 +29,7 @@ type topology struct {
 	health    *health.Table
 	names     map[string]struct{} // lower-case hosts that are us on any port
 	addresses map[string]struct{} // lower-case host:port that are us
+	scanners  [][]byte            // names of tools, in lower case
 }
 
 type poolKey struct {

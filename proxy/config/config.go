@@ -21,6 +21,9 @@ type Config struct {
 	Limits    Limits    `mapstructure:"limits"`
 	Timers    Timers    `mapstructure:"timers"`
 
+	// Scanners are names in User-Agent, in any case, of tools that probe providers: who calls itself so and is unknown gets no answer.
+	Scanners []string `mapstructure:"scanners"`
+
 	// BootDefault serves new requests while the edge has never had a policy: "none" (503) or "legacy".
 	BootDefault string `mapstructure:"bootDefault"`
 	Log         Log    `mapstructure:"log"`

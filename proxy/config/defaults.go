@@ -10,6 +10,7 @@ func Defaults() Config {
 		State:       "/var/lib/hotcut",
 		Media:       Media{Engine: "none", Ports: "20000-39999", Interfaces: []string{"outside", "inside"}, Wait: 400 * time.Millisecond},
 		Admin:       Admin{Socket: "/run/hotcut/edge.sock"},
+		Scanners:    []string{"friendly-scanner", "sipvicious", "sipcli", "sip-scan", "sipscan", "sundayddr", "vaxsipuseragent", "pplsip", "iwar"},
 		BootDefault: "none",
 		Log:         Log{Level: "info", Format: "json"},
 		Timers: Timers{

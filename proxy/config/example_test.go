@@ -30,7 +30,7 @@ func TestExample(t *testing.T) {
 	d := Defaults()
 	for name, pair := range map[string][2]any{
 		"store": {c.Store, d.Store}, "state": {c.State, d.State}, "media": {c.Media, d.Media}, "admin": {c.Admin, d.Admin},
-		"limits": {c.Limits, d.Limits}, "timers": {c.Timers, d.Timers}, "log": {c.Log, d.Log}, "bootDefault": {c.BootDefault, d.BootDefault},
+		"limits": {c.Limits, d.Limits}, "timers": {c.Timers, d.Timers}, "log": {c.Log, d.Log}, "bootDefault": {c.BootDefault, d.BootDefault}, "scanners": {c.Scanners, d.Scanners},
 	} {
 		if fmt.Sprintf("%+v", pair[0]) != fmt.Sprintf("%+v", pair[1]) { // an empty list is as good as none
 			t.Errorf("%s: the example has %+v, the default is %+v", name, pair[0], pair[1])

@@ -188,6 +188,8 @@ var badEdits = []struct{ path, old, new, problem, fix string }{
 	{"bootDefault", "bootDefault: legacy", "bootDefault: maybe", "no choice", "legacy"},
 	{"log.level", "level: debug", "level: loud", `"loud" is no choice`, "debug, info, warn or error"},
 	{"log.format", "format: text", "format: xml", `"xml" is no choice`, "json or text"},
+	{"scanners[1]", "", "scanners: [sipvicious, sip]", "3 bytes long", "4 to 64 bytes"},
+	{"scanners", "", "scanners: {a: b}", "not a list", "[a, b]"},
 	{"logNumbers", "logNumbers: false", "logNumbers: some", "neither true nor false", "true or false"},
 
 	{"nodes", "node: edge-1", "node: edge-1\nnodes: 2", "not a key", "did you mean node?"},

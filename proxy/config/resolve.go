@@ -30,6 +30,7 @@ func (c *Config) Resolve() (*Resolved, error) {
 	r.media()
 	r.admin()
 	r.numbers()
+	r.scanners()
 	if len(r.faults) > 0 {
 		return nil, join(r.faults)
 	}

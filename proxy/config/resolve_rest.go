@@ -34,6 +34,24 @@ func (r *resolver) admin() {
 	}
 }
 
+const (
+	maxScanners = 64 // each is looked for in what unknown sources send
+	minScanner  = 4  // bytes: less is part of too many names
+	maxScanner  = 64
+)
+
+func (r *resolver) scanners() {
+	if n := len(r.c.Scanners); n > maxScanners {
+		r.fault("scanners", fmt.Sprintf("has %d names", n), fmt.Sprintf("keep the %d that matter", maxScanners))
+	}
+	for i, name := range r.c.Scanners {
+		if len(name) < minScanner || len(name) > maxScanner {
+			r.fault(fmt.Sprintf("scanners[%d]", i), fmt.Sprintf("%s is %d bytes long", quote(name), len(name)),
+				fmt.Sprintf("write %d to %d bytes of the tool's User-Agent: what is shorter fits phones, too", minScanner, maxScanner))
+		}
+	}
+}
+
 // numbers: log, timers and limits.
 func (r *resolver) numbers() {
 	c := r.c
