@@ -211,7 +211,11 @@ func TestRecordAndReplay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, secret := range []string{"1001", "1002", "INVITE", "203.0.113.77", "Alice"} {
+	said := string(script(t, "rec1")[0].raw)
+	for _, secret := range []string{"INVITE sip:", "sip:1001@", "SIP/2.0", "203.0.113.77", "Call-ID"} { // base64 does not make them by chance
+		if !strings.Contains(said, secret) {
+			t.Errorf("%q was not said: what does it test?", secret)
+		}
 		if strings.Contains(string(text), secret) {
 			t.Errorf("%q stands in the file", secret)
 		}

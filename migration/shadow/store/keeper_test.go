@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -158,7 +159,7 @@ func TestNothingUnredactedIsStored(t *testing.T) {
 	}
 	found := 0
 	for name, content := range all {
-		if hit := betrayed(content+"\n"+filepath.Base(name), secrets); hit != "" {
+		if hit := betrayed(stamps.ReplaceAllString(content+"\n"+filepath.Base(name), ""), secrets); hit != "" {
 			t.Errorf("%q is in %s", hit, name)
 		}
 		if strings.Contains(content, "SIP/2.0 ") {
@@ -169,6 +170,10 @@ func TestNothingUnredactedIsStored(t *testing.T) {
 		t.Errorf("messages in %d places: nothing was there to be redacted", found)
 	}
 }
+
+// stamps are the times of the day on which the test runs: the name of a file of exchanges, the score of a member. Their digits
+// are some short secret's on certain days, and by chance on every other.
+var stamps = regexp.MustCompile(`(?m)^[0-9]{13}\.jsonl$|:[0-9]\.[0-9]+e\+12\b`)
 
 // betrayed is the first secret, in lower case, that a text holds. A name is a whole word ("erna" is also a part of
 // "internal"); a number or a key may hide in a longer one.
