@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -25,10 +26,10 @@ func dark(ts *testscript.TestScript, neg bool, args []string) {
 	s, err := lab.NewSwitch(lab.SwitchOptions{Platform: "core", Server: "dark", IP: darkIP})
 	ts.Check(err)
 	w.running.Go(func() { _ = s.Run(w.life) }) // ends with the script; what it could not do the script sees
-	free, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(darkSinkIP, 0)))
+	free, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 77, 1, byte(darkSinks.Add(1))}), 0)))
 	ts.Check(err)
 	sink := free.LocalAddr()
-	ts.Check(free.Close()) // nobody else in the tests takes ports of that address
+	ts.Check(free.Close()) // nobody else takes ports of that address
 	file := ts.MkAbs(filepath.Join(args[0], "edge.yaml"))
 	b, err := os.ReadFile(file)
 	ts.Check(err)
@@ -38,7 +39,7 @@ func dark(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(file, []byte(text), 0o600))
 }
 
-var darkSinkIP = netip.MustParseAddr("127.77.0.31")
+var darkSinks atomic.Uint32
 
 // until runs hotcut until its stdout has what is looked for: until REGEXP ARGS...
 func until(ts *testscript.TestScript, neg bool, args []string) {

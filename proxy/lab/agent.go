@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 
 	"github.com/emiago/sipgo"
 	"github.com/emiago/sipgo/sip"
@@ -127,19 +130,33 @@ func (f *firstRead) ReadFrom(b []byte) (int, net.Addr, error) {
 	return f.PacketConn.ReadFrom(b)
 }
 
+// Ports of the lab lie below those that the kernel chooses and below those of its media, and the same one does not come
+// again soon: an edge that is yet to start, or is down for a while, finds its ports free.
+const (
+	firstPort = 10000
+	portCount = 10000
+)
+
+var nextPort atomic.Uint32
+
+func init() { nextPort.Store(rand.Uint32N(portCount)) } // another lab on this machine begins elsewhere
+
 // listenBoth finds a port that is free for UDP and for TCP.
 func listenBoth(ip netip.Addr) (*net.UDPConn, *net.TCPListener, error) {
 	var last error
-	for range 20 {
-		tcp, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(netip.AddrPortFrom(ip, 0)))
-		if err != nil {
-			return nil, nil, fmt.Errorf("lab: listen on %s: %w", ip, err)
-		}
-		udp, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(tcp.Addr().(*net.TCPAddr).AddrPort()))
+	for range portCount {
+		at := netip.AddrPortFrom(ip, uint16(firstPort+nextPort.Add(1)%portCount))
+		tcp, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(at))
 		if err == nil {
-			return udp, tcp, nil
+			var udp *net.UDPConn
+			if udp, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(at)); err == nil {
+				return udp, tcp, nil
+			}
+			tcp.Close()
 		}
-		last = errors.Join(err, tcp.Close())
+		if last = err; !errors.Is(err, syscall.EADDRINUSE) {
+			break
+		}
 	}
 	return nil, nil, fmt.Errorf("lab: no port of %s is free for both UDP and TCP: %w", ip, last)
 }
