@@ -66,7 +66,7 @@ func (c *tappedConn) Read(b []byte) (int, error) {
 		select {
 		case c.from = <-other.asked:
 			from = c.from
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			return 0, errors.New("the other client asks nothing")
 		}
 	}
@@ -228,7 +228,7 @@ func until(t *testing.T, cond func() bool) {
 	t.Helper()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(time.Minute)
 	for !cond() {
 		select {
 		case <-tick.C:
@@ -239,7 +239,7 @@ func until(t *testing.T, cond func() bool) {
 }
 
 func TestUnreachable(t *testing.T) {
-	m := miniredis.RunT(t)
+	m := startMini(t)
 	m.RequireUserAuth("anna", "s3cr3t")
 	s, err := redisstore.Open(t.Context(), "redis://anna:s3cr3t@"+m.Addr(), "test")
 	if err != nil {

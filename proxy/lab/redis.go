@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"syscall"
 
 	"github.com/alicebob/miniredis/v2"
 )
 
-// Redis is an embedded Redis on a free loopback port. It can go away and come back, with or without what it held.
+// Redis is an embedded Redis on a free loopback port, which nobody gets while it is away. It can go away and come back, with or without what it held.
 type Redis struct {
 	mini *miniredis.Miniredis
 	addr string
@@ -18,10 +19,16 @@ type Redis struct {
 // StartRedis starts an empty Redis.
 func StartRedis() (*Redis, error) {
 	m := miniredis.NewMiniRedis()
-	if err := m.StartAddr("127.0.0.1:0"); err != nil {
-		return nil, fmt.Errorf("lab: embedded Redis: %w", err)
+	err := syscall.EADDRINUSE
+	for range portCount {
+		addr := fmt.Sprintf("127.0.0.1:%d", firstPort+nextPort.Add(1)%portCount)
+		if err := m.StartAddr(addr); err == nil {
+			return &Redis{mini: m, addr: addr, up: true}, nil
+		} else if !errors.Is(err, syscall.EADDRINUSE) {
+			return nil, fmt.Errorf("lab: embedded Redis: %w", err)
+		}
 	}
-	return &Redis{mini: m, addr: m.Addr(), up: true}, nil
+	return nil, fmt.Errorf("lab: embedded Redis: %w", err)
 }
 
 // URL is what HOTCUT_STORE takes. It stays the same over Stop and Restart.

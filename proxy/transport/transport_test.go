@@ -2,8 +2,10 @@ package transport
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"runtime"
 	"strings"
 	"sync"
@@ -115,7 +117,7 @@ func peerOf(c *net.UDPConn, listener int) Peer {
 
 func TestNewNamesTheListenerAndReleasesTheOthers(t *testing.T) {
 	taken := socket(t, "127.0.0.1:0")
-	free := socket(t, "127.0.0.1:0")
+	free := socket(t, fmt.Sprintf("127.%d.%d.1:0", 32+os.Getpid()>>8&127, os.Getpid()&255)) // nobody else gets its port
 	freeAddr := localAddr(free.LocalAddr())
 	free.Close()
 	h := Handler{Message: func(int64, Peer, []byte, *Out) {}, Refused: func(string, netip.AddrPort) {}}

@@ -1,8 +1,10 @@
 package share
 
 import (
+	"fmt"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"testing"
 
@@ -25,7 +27,7 @@ type gate struct {
 
 func newGate(t *testing.T, m *miniredis.Miniredis) *gate {
 	t.Helper()
-	g := &gate{t: t, to: m.Addr(), addr: "127.0.0.1:0"}
+	g := &gate{t: t, to: m.Addr(), addr: fmt.Sprintf("127.%d.%d.1:0", 32+os.Getpid()>>8&127, os.Getpid()&255)} // nobody gets its port while it is shut
 	g.open()
 	t.Cleanup(g.shut)
 	return g
