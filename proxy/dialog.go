@@ -183,7 +183,8 @@ func (s *shard) answered(now int64, r *request, b *branch, m *wire.Message) {
 
 // finalSent: a final response went upstream (or, for a non-INVITE, none ever will).
 func (s *shard) finalSent(now int64, r *request, code int) {
-	r.hop.body = nil
+	d := r.dialog
+	r.dialog, r.hop.sealed, r.hop.body = nil, nil, nil // r stays for 64*T1, these need not
 	if r.endDialog && code != 401 && code != 407 {
 		s.endDialog(now, r)
 	}
@@ -198,7 +199,7 @@ func (s *shard) finalSent(now int64, r *request, code int) {
 	}
 	if code >= 300 {
 		s.edge.ring.Mark(r.key, false, true)
-		if d := r.dialog; d != nil && d.state != dialogTalking && s.dialogs[d.key] == d {
+		if d != nil && d.state != dialogTalking && s.dialogs[d.key] == d {
 			s.closeDialog(d)
 		}
 		if r.record != nil {

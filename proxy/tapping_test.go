@@ -337,9 +337,9 @@ func TestTapAllocatesNothing(t *testing.T) {
 		}
 		a := s.arrivalOf(1, b.req, &ack)
 		h := b.req.hop
-		h.inDialog, h.towardsB, h.dialog = true, true, b.req.dialog.key
+		h.inDialog, h.towardsB, h.dialog = true, true, dialogKey(&ack, true)
 		if n := testing.AllocsPerRun(500, func() {
-			b.req.dialog.taps[0].acked = 0
+			s.dialogs[h.dialog].taps[0].acked = 0
 			s.tapAck(a, &h)
 		}); n != 0 {
 			t.Errorf("an ACK: %v allocations", n)
