@@ -68,10 +68,11 @@ func (r EdgeResult) late(now time.Time) string {
 	return fmt.Sprintf("%s last seen %s ago at rev %d", r.Edge, Ago(now.Sub(time.UnixMilli(r.SeenAt))), r.Rev)
 }
 
-// Ago says a duration as people do: "0.38 s", "48 s", "11m02s", "3h05m".
+// Ago says a duration as people do: "<10 ms", "0.38 s", "48 s", "11m02s", "3h05m".
 func Ago(d time.Duration) string {
-	d = max(d, 0)
 	switch {
+	case d < 10*time.Millisecond: // also what a clock that differs makes of nothing
+		return "<10 ms"
 	case d < 10*time.Second:
 		return fmt.Sprintf("%.2f s", d.Seconds())
 	case d < 2*time.Minute:

@@ -192,7 +192,7 @@ func TestDrainingIsSummed(t *testing.T) {
 
 func TestAgo(t *testing.T) {
 	for d, want := range map[time.Duration]string{
-		-time.Second: "0.00 s", 380 * time.Millisecond: "0.38 s", 48 * time.Second: "48 s", 662 * time.Second: "11m02s",
+		-time.Second: "<10 ms", 9 * time.Millisecond: "<10 ms", 10 * time.Millisecond: "0.01 s", 380 * time.Millisecond: "0.38 s", 48 * time.Second: "48 s", 662 * time.Second: "11m02s",
 		185 * time.Minute: "3h05m", 50 * time.Hour: "2 days",
 	} {
 		if got := Ago(d); got != want {

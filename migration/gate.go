@@ -124,6 +124,9 @@ func judgeNodes(at Present, ids []string) []Verdict {
 	return out
 }
 
+// Gates are the names of the gates that the policy can turn off, or require. A policy may hold others: of another build.
+func Gates() []string { return []string{GateReady, GateRegistrations} }
+
 // judgeEvidence: nothing measures readiness in this build, and no number is made up. A required gate that nothing can
 // measure stays shut.
 func judgeEvidence(g policy.Globals) []Verdict {

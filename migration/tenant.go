@@ -2,6 +2,7 @@ package migration
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/hotcut/hotcut/policy"
@@ -81,19 +82,23 @@ func Remove(id string, by Author) Goal {
 }
 
 // Import adds the tenants of a list and lays their fields over those that exist; a tenant that is not in the list stays
-// as it is. What a file does not say of an existing tenant (its stage, its share) does not change.
+// as it is. What a file does not say of an existing tenant (its stage, its share) does not change. What is wrong with the
+// file is told at once, of all tenants.
 func Import(list []Fields, by Author) Goal {
 	fresh := make(map[string]*policy.Tenant)
 	return func(at Present) (*Plan, error) {
 		p := &Plan{Change: at.change(policy.KindImport, by)}
 		seen := make(map[string]int, len(list))
+		var wrong wrongs
 		for i, fields := range list {
 			id, err := idOf(fields)
 			if err != nil {
-				return nil, fmt.Errorf("tenant %d of the file: %w", i+1, err)
+				wrong.add(i, "", err)
+				continue
 			}
 			if first, twice := seen[id]; twice {
-				return nil, &GoalError{Problem: fmt.Sprintf("tenant %q stands twice in the file, as number %d and %d", id, first, i+1)}
+				wrong.errs = append(wrong.errs, &GoalError{Problem: fmt.Sprintf("tenant %q stands twice in the file, as number %d and %d", id, first, i+1)})
+				continue
 			}
 			seen[id] = i + 1
 			before := at.record(id)
@@ -103,14 +108,16 @@ func Import(list []Fields, by Author) Goal {
 				}
 				after, err := Overlay(fresh[id], fields)
 				if err != nil {
-					return nil, fmt.Errorf("tenant %d of the file: %w", i+1, err)
+					wrong.add(i, id, err)
+					continue
 				}
 				p.put(id, nil, after)
 				continue
 			}
 			after, err := setFields(before, fields)
 			if err != nil {
-				return nil, fmt.Errorf("tenant %d of the file: %w", i+1, err)
+				wrong.add(i, id, err)
+				continue
 			}
 			if !same(before, after) {
 				p.put(id, before, after)
@@ -119,8 +126,45 @@ func Import(list []Fields, by Author) Goal {
 		if p.Empty() {
 			p.Notes = append(p.Notes, "the policy says all of this already")
 		}
-		return p.finish(at)
+		done, err := p.finish(at)
+		if wrong.none() {
+			return done, err
+		}
+		if refusal, ok := errors.AsType[*policy.Refusal](err); ok { // of those that could be read
+			wrong.faults = append(wrong.faults, refusal.Faults...)
+		}
+		return nil, wrong.err()
 	}
+}
+
+// wrongs are what is wrong with a file of tenants.
+type wrongs struct {
+	faults []policy.Fault
+	errs   []error // what is no fault of a field
+}
+
+func (w *wrongs) none() bool { return len(w.faults)+len(w.errs) == 0 }
+
+// add notes what is wrong with the record at index i.
+func (w *wrongs) add(i int, id string, err error) {
+	refusal, ok := errors.AsType[*policy.Refusal](err)
+	if !ok {
+		w.errs = append(w.errs, fmt.Errorf("tenant %d of the file: %w", i+1, err))
+		return
+	}
+	for _, f := range refusal.Faults {
+		if f.Tenant == "" {
+			f.Tenant = id
+		}
+		w.faults = append(w.faults, f)
+	}
+}
+
+func (w *wrongs) err() error {
+	if len(w.faults) == 0 {
+		return errors.Join(w.errs...)
+	}
+	return errors.Join(append([]error{&policy.Refusal{Faults: w.faults}}, w.errs...)...)
 }
 
 func idOf(fields Fields) (string, error) {

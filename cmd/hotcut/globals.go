@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/hotcut/hotcut/migration"
 	"github.com/hotcut/hotcut/policy"
 )
 
@@ -44,6 +46,9 @@ func (g *globalsFlags) edit() (func(*policy.Globals), error) {
 		}
 		if !ok || name == "" {
 			return nil, usage(fmt.Errorf("--gate %q: write NAME=off, NAME=warn or NAME=require", s))
+		}
+		if known := migration.Gates(); !slices.Contains(known, name) {
+			return nil, usage(fmt.Errorf("--gate %q: no command asks a gate %q; there is %s", s, name, list(known, len(known))))
 		}
 		gates[name] = policy.Gate(level)
 	}

@@ -108,6 +108,7 @@ var normals = []struct {
 	{regexp.MustCompile(`\b1[789]\d{8}\b`), "1700000000"},
 	{regexp.MustCompile(`"(tookMs|ageMs|uptime)": ?[0-9]+`), `"$1": 0`},
 	{regexp.MustCompile(`\b(tookMs|ageMs|uptime): [0-9]+`), `$1: 0`},
+	{regexp.MustCompile(`<10 ms\b`), "N s"},
 	{regexp.MustCompile(`\b[0-9]+(\.[0-9]+)? s\b`), "N s"},
 	{regexp.MustCompile(`\b([0-9]+m[0-9]{2}s|[0-9]+h[0-9]{2}m|[0-9]+ days)\b`), "N s"},
 	{regexp.MustCompile(`\bport [0-9]+\b|(127\.77\.0\.[0-9]+):[0-9]+`), "$1:PORT"},
