@@ -134,6 +134,9 @@ func (e *Edge) liveCalls(tenant string, limit int) []admin.Call {
 		if d.state == dialogTalking {
 			c.State = admin.Talking
 		}
+		if d.passes > 0 {
+			c.Passes = int(d.passes) + 1
+		}
 		list = append(list, c)
 		if at := e.shardOf(d.callHash).anchors[d.media]; at != nil {
 			sessions[d.callID] = liveSession{at.key, slices.Clone(at.events)}

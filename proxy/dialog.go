@@ -35,8 +35,9 @@ type dialog struct {
 	seen     int64
 	taps     [2]tapping // of its near and its far leg; here since whoever reads them has just written seen
 	state    dialogState
-	restored bool // from the file, after a restart
-	counted  bool // against the tenant's concurrent calls; until closeDialog
+	restored bool  // from the file, after a restart
+	passes   uint8 // answered ones besides the first: it goes through a platform that proxies, and comes by again
+	counted  bool  // against the tenant's concurrent calls; until closeDialog
 	record   *callrecord.Record
 	timer    transaction.Timer
 	leg      uint32    // of the pin
@@ -166,6 +167,9 @@ func (s *shard) answered(now int64, r *request, b *branch, m *wire.Message) {
 		s.edge.callAnswered(r, m.Status, now)
 	}
 	d := r.dialog
+	if d == nil && !r.final {
+		s.passedAgain(m)
+	}
 	if d == nil || d.state == dialogTalking || s.dialogs[d.key] != d { // not there: it failed before, and now another target answers
 		return
 	}
@@ -179,6 +183,13 @@ func (s *shard) answered(now int64, r *request, b *branch, m *wire.Message) {
 	s.wheel.Set(&d.timer, transaction.Time(now).Add(dialogAge))
 	s.edge.dialogFile.Put(choice.Dialog{Key: d.key, CallID: d.callID, Tenant: d.tenant, Platform: uint8(d.platform),
 		Target: uint64(hash32(d.target)), Rev: d.rev, Since: now, Seen: now})
+}
+
+// passedAgain: the call of an answer goes through the edge once more than it did; the index has it as it came in from outside.
+func (s *shard) passedAgain(m *wire.Message) {
+	if d := s.dialogs[dialogKey(m, true)]; d != nil && !d.restored {
+		d.passes = min(d.passes, 254) + 1
+	}
 }
 
 // finalSent: a final response went upstream (or, for a non-INVITE, none ever will).

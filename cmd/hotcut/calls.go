@@ -28,6 +28,9 @@ func newCallsCmd(a *app) *cobra.Command {
 		Short: "List calls in progress, on all edges",
 		Long: `List calls in progress, on all edges.
 
+A call whose platform proxies goes through the edge twice or more, with one Call-ID: it is one row, as it came in, and STATE says
+how often ("talking x2"). A platform that makes two calls of it gives each a Call-ID and a row.
+
 CODEC, LOSS, JITTER and MOS are of the direction that sounds worse, as the relay measures it; "-" where the edge relays no
 media or there is no evidence yet. The MOS is an estimate (ITU-T G.107); -o json has both directions and what was assumed.`,
 		Args: between(0, 1),
@@ -70,11 +73,19 @@ func (a *app) calls(ctx context.Context, tenant string, limit int) error {
 		}
 		fmt.Fprintln(w, "SINCE\tTENANT\tFROM\tTO\tSTATE\tON\tWHY\tREV\tCODEC\tLOSS\tJITTER\tMOS\tEDGE\tCALL-ID")
 		for _, c := range rows {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s %s\t%s\t%d\t%s\t%s\t%s\n", a.ago(c.Since), dash(c.Tenant), c.From, c.To, c.State, c.Platform, c.Target,
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s %s\t%s\t%d\t%s\t%s\t%s\n", a.ago(c.Since), dash(c.Tenant), c.From, c.To, stateOf(&c.Call), c.Platform, c.Target,
 				dash(c.Reason), c.Rev, soundColumns(c.Media), c.Edge, c.CallID)
 		}
 	}
 	return v.show(a, r)
+}
+
+// stateOf is how far a call has come, and how often it goes through its edge.
+func stateOf(c *admin.Call) string {
+	if c.Passes < 2 {
+		return string(c.State)
+	}
+	return fmt.Sprintf("%s x%d", c.State, c.Passes)
 }
 
 // unanswered names the edges whose part is missing.

@@ -37,6 +37,9 @@ type Call struct {
 	Since    int64     `json:"since"` // unix milliseconds
 	Rev      uint64    `json:"rev"`
 	Reason   string    `json:"reason"`
+	// Passes is how often the call goes through the edge, where that is more than once: its platform proxies, so it comes by again on
+	// its way to the other party. The rest is as it came in. An edge that was restarted does not know.
+	Passes int `json:"passes,omitempty"`
 
 	Media *callrecord.Media `json:"media,omitempty"` // how it sounds so far; nil: it is not relayed
 }
