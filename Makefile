@@ -29,7 +29,7 @@ test: peers lint ## everything: linters, unit tests, race detector, tests agains
 
 .PHONY: sim
 sim: ## SEEDS seeds of the simulator (default 10,000; some three minutes on two cores)
-	go test -count 1 -timeout 30m -v -run '^TestSimulation$$' -seeds $(SEEDS) ./proxy
+	go test ./proxy -count 1 -timeout 30m -v -run '^TestSimulation$$' -seeds $(SEEDS)
 
 .PHONY: race
 race: ## unit tests under the race detector
