@@ -1,6 +1,9 @@
 package wire
 
-import "iter"
+import (
+	"bytes"
+	"iter"
+)
 
 // An Elem is one element of a comma-separated header field.
 type Elem struct {
@@ -72,6 +75,9 @@ func (c *cursor) next() (Span, bool) {
 // comma returns the offset of the first comma in [i,end) that separates elements, or end.
 // Within angle brackets a quote is just a (bad) character of the URI.
 func comma(b []byte, i, end int) int {
+	if bytes.IndexByte(b[i:end], ',') < 0 { // nearly always
+		return end
+	}
 	for ; i < end; i++ {
 		switch b[i] {
 		case ',':
