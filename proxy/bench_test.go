@@ -30,7 +30,7 @@ func record(b *testing.B, calls int) (*simEdge, *recording) {
 	phone, callee := netip.MustParseAddrPort("192.0.2.99:5060"), netip.MustParseAddrPort("10.1.0.1:5060")
 	counters := simCounters()
 	s := provider(b)
-	e := &simEdge{n: n, name: "edge-1", dir: b.TempDir(), ring: simKey(), counters: counters, policy: s,
+	e := &simEdge{n: n, name: "edge-1", measured: true, dir: b.TempDir(), ring: simKey(), counters: counters, policy: s,
 		out: netip.MustParseAddrPort("203.0.113.1:5060"), in: netip.MustParseAddrPort("10.9.0.1:5070"),
 		targets: [2][]netip.AddrPort{{callee}, {netip.MustParseAddrPort("10.2.0.1:5060")}}}
 	e.start()

@@ -312,12 +312,9 @@ func partyName(m *wire.Message, at wire.Span) string {
 	if !ok {
 		return ""
 	}
-	host := string(u.Host.Of(uri))
-	if user := u.User.Of(uri); len(user) > 0 {
-		if host == "" {
-			return string(user)
-		}
-		return string(user) + "@" + host
+	user, host := u.User.Of(uri), u.Host.Of(uri)
+	if len(user) > 0 && len(host) > 0 {
+		return view(user) + "@" + view(host) // + copies
 	}
-	return host
+	return string(user) + string(host)
 }

@@ -124,7 +124,8 @@ func (s *shard) branchFailed(now int64, b *branch, why cause, out *transport.Out
 	case r.invite:
 		s.answer(now, r, 408, out)
 	default: // RFC 4320: no 408 to a non-INVITE, it would come too late to be of use
-		r.final, r.raw = true, nil
+		r.final = true
+		s.spare.giveBack(&r.raw)
 		s.finalSent(now, r, 408)
 	}
 }
@@ -162,7 +163,7 @@ func (s *shard) afterEnd(now int64, b *branch, m *wire.Message, out *transport.O
 		b.ringing = true
 		s.sendCancel(now, b, out)
 	case m.Status < 300:
-		b.sent = nil // it has answered: no 1xx that was overtaken may cancel it now
+		s.spare.giveBack(&b.sent) // it has answered: no 1xx that was overtaken may cancel it now
 		s.answered(now, b.req, b, m)
 		s.cancelOthers(now, b.req, b, out)
 		s.up(now, b.req, m.Status, s.popVia(out.Begin(), m, b.upstream()), out)

@@ -100,7 +100,7 @@ func (s *shard) newRequest(a *arrival, h *hop) *request {
 		key: a.key, signer: a.signer, callHash: a.callHash, invite: a.m.Is("INVITE"), listener: a.from.Listener, who: a.who,
 		reply: a.reply, src: a.from.Addr, topo: a.topo, hop: *h, began: a.now, credit: len(a.m.Raw),
 	}
-	r.raw = append(make([]byte, 0, len(a.m.Raw)), a.m.Raw...)
+	r.raw = s.spare.copy(a.m.Raw)
 	r.hop.sealed = append([]byte(nil), h.sealed...) // the arrival's bytes end with the step
 	r.timer.Owner, r.trying.Owner, r.wait.Owner = r, (*trying)(r), (*parked)(r)
 	r.reg, r.asking, r.named = h.reg, h.ask != (location.ID{}), a.named
@@ -144,7 +144,7 @@ func (s *shard) launch(now int64, r *request, m *wire.Message, out *transport.Ou
 	b := &branch{req: r, callHash: r.callHash, peer: h.peer, target: h.target}
 	b.timer.Owner = b
 	buf := s.fit(b, m, out)
-	b.sent = append(make([]byte, 0, len(buf)), buf...)
+	b.sent = s.spare.copy(buf)
 	r.markTried(h.target)
 	t := s.failoverTimers(r, m)
 	kind := transaction.Client

@@ -11,10 +11,16 @@ import (
 // N" can be asked again.
 func (s *shard) newRecord(a *arrival, r *request) *callrecord.Record {
 	m, d, q := a.m, &r.hop.decision, &a.question
+	var callID, from, to string
+	if x := r.dialog; x != nil { // it has them already
+		callID, from, to = x.callID, x.from, x.to
+	} else {
+		callID, from, to = string(m.CallID.Of(m.Raw)), partyName(m, m.From.URI), partyName(m, m.RequestURI)
+	}
 	rec := &callrecord.Record{
-		CallID: string(m.CallID.Of(m.Raw)), Edge: s.edge.cfg.Node, Tenant: d.Tenant, Method: "INVITE",
+		CallID: callID, Edge: s.edge.cfg.Node, Tenant: d.Tenant, Method: "INVITE",
 		Platform: d.Platform.String(), Reason: d.Reason.String(), Arg: int(d.Arg), Rev: d.Rev,
-		From: partyName(m, m.From.URI), To: partyName(m, m.RequestURI),
+		From: from, To: to,
 		Source: a.from.Addr.String(), Listener: a.lst.name, Start: a.now / 1e6,
 	}
 	if a.policy != nil {

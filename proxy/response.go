@@ -165,8 +165,8 @@ func (s *shard) pass(now int64, b *branch, m *wire.Message, out *transport.Out) 
 		}
 	case status < 300:
 		r.open--
+		s.spare.giveBack(&b.sent)
 		if r.invite {
-			b.sent = nil
 			s.answered(now, r, b, m)
 			s.cancelOthers(now, r, b, out)
 		}

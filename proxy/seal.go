@@ -23,6 +23,7 @@ type sealer struct {
 	sum  [sha256.Size]byte
 	buf  [maxToken + macSize]byte
 	raw  [maxToken + macSize]byte
+	text []byte // what is being hashed: one Write costs less than many
 }
 
 type sealKey struct {
@@ -66,15 +67,18 @@ func (s *sealer) appendToken(dst []byte, p *pin, callID, tag []byte) []byte {
 
 // mac returns the 128-bit MAC, valid until the next call.
 func (s *sealer) mac(h hash.Hash, fields, callID, tag []byte) []byte {
+	b := binary.BigEndian.AppendUint16(s.text[:0], uint16(len(fields)))
+	b = binary.BigEndian.AppendUint16(b, uint16(len(callID)))
+	b = append(append(append(b, fields...), callID...), tag...)
+	s.text = b
+	return s.digest(h)[:macSize]
+}
+
+// digest returns the MAC of s.text, valid until the next call.
+func (s *sealer) digest(h hash.Hash) []byte {
 	h.Reset()
-	var n [4]byte
-	binary.BigEndian.PutUint16(n[:2], uint16(len(fields)))
-	binary.BigEndian.PutUint16(n[2:], uint16(len(callID)))
-	h.Write(n[:])
-	h.Write(fields)
-	h.Write(callID)
-	h.Write(tag)
-	return h.Sum(s.sum[:0])[:macSize]
+	h.Write(s.text)
+	return h.Sum(s.sum[:0])
 }
 
 // open decodes and verifies a token. towardsB says which of the tags was the initiator's. The pin's tenant is valid
@@ -123,45 +127,36 @@ var branchCode = base32.HexEncoding.WithPadding(base32.NoPadding)
 // answers go, the listener, and the class (INVITE, its CANCEL and its hop ACK are one). For a peer of RFC 2543, whose
 // branch means nothing, the whole top Via and the Request-URI stand in (RFC 3261 section 16.11).
 func (s *sealer) upstreamKey(k hash.Hash, m *wire.Message, via *wire.Via, class []byte, reply []byte, listener uint16) (key choice.Key) {
-	k.Reset()
 	raw := m.Raw
-	writeField(k, m.CallID.Of(raw))
-	writeField(k, m.From.Tag.Of(raw))
-	var n [6]byte
-	binary.BigEndian.PutUint32(n[:], m.CSeq)
-	binary.BigEndian.PutUint16(n[4:], listener)
-	k.Write(n[:])
-	if b := via.Branch.Of(raw); len(b) > len(branchCookie) && string(b[:len(branchCookie)]) == branchCookie {
-		writeField(k, b)
+	b := appendField(s.text[:0], m.CallID.Of(raw))
+	b = appendField(b, m.From.Tag.Of(raw))
+	b = binary.BigEndian.AppendUint32(b, m.CSeq)
+	b = binary.BigEndian.AppendUint16(b, listener)
+	if x := via.Branch.Of(raw); len(x) > len(branchCookie) && string(x[:len(branchCookie)]) == branchCookie {
+		b = appendField(b, x)
 	} else {
-		writeField(k, via.Host.Of(raw))
-		writeField(k, b)
+		b = appendField(b, via.Host.Of(raw))
+		b = appendField(b, x)
 		if m.Request {
-			writeField(k, m.RequestURI.Of(raw))
+			b = appendField(b, m.RequestURI.Of(raw))
 		}
 	}
-	writeField(k, reply)
-	writeField(k, class)
-	copy(key[:], k.Sum(s.sum[:0]))
+	b = appendField(b, reply)
+	s.text = appendField(b, class)
+	copy(key[:], s.digest(k))
 	return key
 }
 
-func writeField(h hash.Hash, b []byte) {
-	var n [2]byte
-	binary.BigEndian.PutUint16(n[:], uint16(len(b)))
-	h.Write(n[:])
-	h.Write(b)
+func appendField(dst, b []byte) []byte {
+	return append(binary.BigEndian.AppendUint16(dst, uint16(len(b))), b...)
 }
 
 // branchID is the 128 bits of a branch: the upstream key, the upstream sent-by and the next hop.
 type branchID [16]byte
 
 func (s *sealer) branch(k hash.Hash, key choice.Key, sentBy []byte, target []byte) (id branchID) {
-	k.Reset()
-	k.Write(key[:])
-	writeField(k, sentBy)
-	writeField(k, target)
-	copy(id[:], k.Sum(s.sum[:0]))
+	s.text = appendField(appendField(append(s.text[:0], key[:]...), sentBy), target)
+	copy(id[:], s.digest(k))
 	return id
 }
 

@@ -56,6 +56,7 @@ type shard struct {
 	anchoring
 	replied replied
 	nonce   []byte
+	spare   spare
 }
 
 func (s *shard) init(e *Edge, keys []signKey, binding []byte) {
@@ -148,6 +149,9 @@ func (s *shard) unlock(callHash uint32) {
 	s.tapDone()
 	s.replied = replied{}
 	s.in.m = nil // the reader's, and soon another message
+	if len(s.spare.given) > 0 {
+		s.spare.stepped(s.edge.opts.PoisonBuffers)
+	}
 	s.next.Store(int64(s.wheel.Next()))
 	s.size.Store(int64(len(s.requests)))
 	s.live.Store(int64(len(s.dialogs)))

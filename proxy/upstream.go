@@ -21,7 +21,8 @@ func (s *shard) stepServer(now int64, r *request, ev transaction.Event, out *tra
 		s.wheel.Stop(&r.wait)
 		delete(s.requests, r.key)
 		if !r.final { // nobody answered, and nobody waits any more
-			r.final, r.raw = true, nil
+			r.final = true
+			s.spare.giveBack(&r.raw)
 			s.finalSent(now, r, 408)
 		}
 	} else {
@@ -48,17 +49,21 @@ func (s *shard) respond(now int64, r *request, code int, resp []byte, out *trans
 	}
 	if code >= 200 {
 		r.final = true
-		r.raw = nil
+		s.spare.giveBack(&r.raw)
 		s.finalSent(now, r, code)
 	}
 	do := s.stepServer(now, r, ev, out)
 	if do&transaction.DoSend == 0 && !(r.invite && ev == transaction.Send2xx) {
 		return // too late, or a second final; but a late 2xx to an INVITE always goes up
 	}
-	if !r.invite || ev != transaction.Send2xx {
+	switch {
+	case r.invite && ev == transaction.Send2xx:
+		s.spare.giveBack(&r.last)
+	case ev == transaction.Send1xx:
+		s.spare.giveBack(&r.last)
+		r.last = s.spare.copy(resp)
+	default:
 		r.last = append(r.last[:0], resp...)
-	} else {
-		r.last = nil
 	}
 	if r.own && !r.affords(len(resp)) {
 		s.edge.drop(causeTooBig)
@@ -114,7 +119,7 @@ func (s *shard) sendTrying(now int64, r *request, out *transport.Out) {
 	}
 	r.own = true
 	if s.stepServer(now, r, transaction.Send1xx, out)&transaction.DoSend != 0 {
-		r.last = append(r.last[:0], resp...)
+		r.last = s.spare.copy(resp)
 		out.End(r.reply, resp, uint64(r.callHash))
 		out.Flush()
 	}
