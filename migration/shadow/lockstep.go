@@ -14,7 +14,7 @@ import (
 //	live 401, 407, 422     liveChallenged: the retry is the same call; without one it is a failure
 //	live 2xx               liveAnswered: nothing; the shadow answers when its own callee does
 //	live ACK               liveAck: an offerless INVITE's answer
-//	live BYE               liveBye: BYE, or CANCEL where the shadow has no answer
+//	live BYE               liveBye: BYE, as soon as the shadow has its answer; CANCEL where it has none 4 s later
 //	live re-INVITE ...     translate
 //	shadow 1xx             prack, cancelAfterProvisional
 //	shadow 2xx             accepted: acknowledge at once, or awaitAnswer; crossing; another branch's: stray
@@ -60,9 +60,11 @@ func (c *call) liveAnswered(*wire.Message) {
 }
 
 // liveBye: who hangs up, the caller or the live platform. The dark core's callee hangs up too, by its twin: it has 4 s to say so itself.
+// A caller that hangs up before the shadow is answered, as after a call of a moment, gives it the 4 s to come to its answer, and its BYE
+// (established): else nothing of such calls could be compared.
 func (c *call) liveBye(upstream bool) {
 	c.liveOver()
-	if upstream && !c.agent.over {
+	if a := c.agent; !a.over && (upstream || c.kind == "INVITE" && a.final == 0 && !a.wantCancel) {
 		c.m.after(&c.agent.slow, grace, c.agent.giveUp)
 		return
 	}

@@ -1,18 +1,20 @@
 package compare
 
 import (
+	"math"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/hotcut/hotcut/migration/shadow/record"
 )
 
 // Row "early media, 100rel, session timer, Require/Supported that change behaviour".
 var setupRules = []Rule{
-	{Name: "early media", Field: "early.media", Severity: Major, Words: "what callers hear before an answer", find: earlyMedia},
-	{Name: "ringing", Field: "early.codes", Severity: Major, Words: "callers are told otherwise that it rings", find: ringing},
-	{Name: "100rel", Field: "rel100", Severity: Major, Words: "ringing is told reliably, or not", find: rel100},
+	{Name: "early media", Field: "early.media", Severity: Major, Revision: 1, Words: "what callers hear before an answer", find: earlyMedia},
+	{Name: "ringing", Field: "early.codes", Severity: Major, Revision: 1, Words: "callers are told otherwise that it rings", find: ringing},
+	{Name: "100rel", Field: "rel100", Severity: Major, Revision: 1, Words: "ringing is told reliably, or not", find: rel100},
 	{Name: "session timer", Field: "timer", Severity: Major, Words: "calls are kept alive otherwise", find: func(live, shadow *record.Call) []Difference {
 		if !answered(live, shadow) {
 			return nil
@@ -42,16 +44,34 @@ var setupRules = []Rule{
 	})},
 }
 
-// settled: the caller did not give up in the very second in which it might have heard something.
+// brief is for how long nobody hears anything: a 180 and the answer that follows so soon may overtake each other, and the second is then
+// all that there is.
+const brief = 100 * time.Millisecond
+
+// rang is for how long a call rang before its end or its answer; 0: it did not.
+func rang(c *record.Call) time.Duration {
+	from := c.Times.Ring
+	switch {
+	case len(c.Early.Codes) == 0:
+		return 0
+	case c.Times.Final == 0:
+		return math.MaxInt64 // it rings on
+	case from == 0:
+		from = c.Times.FirstAnswer // 181, 182: it was said that something happens
+	}
+	return c.Times.Final - from
+}
+
+// settled: the caller had the time to hear something, and did not give up in the very second in which it might have.
 func settled(live, shadow *record.Call) bool {
-	if !alike(live, shadow) {
+	if !alike(live, shadow) || max(rang(live), rang(shadow)) < brief {
 		return false
 	}
 	if live.Outcome.Class != record.Cancelled {
 		return true
 	}
-	rang := max(live.Times.Ring, shadow.Times.Ring)
-	return rang > 0 && live.Times.Final > rang+tolerance
+	since := max(live.Times.Ring, shadow.Times.Ring)
+	return since > 0 && live.Times.Final > since+tolerance
 }
 
 func earlyMedia(live, shadow *record.Call) []Difference {

@@ -12,7 +12,7 @@ import (
 // there is no row for how long it lasted or who ended it. It has a field of its own, so that its cluster says in words what the
 // called hear, and so that who sees more in it than a cosmetic difference finds it, and can triage it as a bug.
 var unexpectedRules = []Rule{
-	{Name: "unexpected request", Field: "unexpected", Severity: Minor, Words: "the platform asks phones for something that legacy does not", find: unexpected},
+	{Name: "unexpected request", Field: "unexpected", Severity: Minor, Revision: 1, Words: "the platform asks phones for something that legacy does not", find: unexpected},
 	{Name: "hang-up", Field: "unexpected.bye", Severity: Minor, Revision: 1, Words: "calls are cut off by the platform", find: hangUp},
 	{Name: "reason", Field: "reason", Severity: Minor, Words: "another reason is given", find: func(live, shadow *record.Call) []Difference {
 		return multiset(live, shadow, live.Reason, shadow.Reason)
@@ -35,12 +35,25 @@ func unexpected(live, shadow *record.Call) []Difference {
 	var ds []Difference
 	for _, m := range methods {
 		l, s := live.Unexpected[m], shadow.Unexpected[m]
+		if m == invite {
+			l, s = max(0, l-lastMinute(live)), max(0, s-lastMinute(shadow))
+		}
 		if l == s || m == "BYE" {
 			continue
 		}
 		ds = append(ds, Difference{From: howMany(l) + " " + m, To: howMany(s) + " " + m})
 	}
 	return ds
+}
+
+// lastMinute counts legs without a counterpart that began when their call was all but over: whether the other side came as far is chance.
+func lastMinute(c *record.Call) (n int) {
+	for i := range c.Far {
+		if l := &c.Far[i]; l.Unexpected && unsettled(c, l) {
+			n++
+		}
+	}
+	return n
 }
 
 func hangUp(live, shadow *record.Call) []Difference {

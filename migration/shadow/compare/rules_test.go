@@ -159,6 +159,11 @@ func toNumber(to record.Address) func(*record.Call) {
 	return far(func(l *record.FarLeg) { l.To, l.Party = to, "carrier" })
 }
 
+// rings answers a call so soon after it began to ring.
+func rings(d time.Duration) func(*record.Call) {
+	return func(c *record.Call) { c.Times.Answer, c.Times.Final = c.Times.Ring+d, c.Times.Ring+d }
+}
+
 // Each case is what the dark core makes of the same call. The golden file says what a support desk will read.
 var ruleCases = []ruleCase{
 	{"the same", aCall, func(*record.Call) {}, nil},
@@ -240,6 +245,14 @@ var ruleCases = []ruleCase{
 	{"no early media", aCall, func(c *record.Call) { c.Early.Media = nil }, nil},
 	{"early media in another codec", aCall, func(c *record.Call) { c.Early.Media.Media[0].Codecs = []string{"pcmu/8000"} }, nil},
 	{"no ringing at all", aCall, func(c *record.Call) { c.Early = record.Early{} }, nil},
+	{"no ringing before an answer that follows in a moment", aCall, both(rings(0), func(c *record.Call) { c.Early = record.Early{} }), rings(80 * time.Millisecond)},
+	{"ringing, and legacy has none, before an answer that follows in a moment", aCall, rings(80 * time.Millisecond), both(rings(0), func(c *record.Call) { c.Early = record.Early{} })},
+	{"no ringing for a fifth of a second", aCall, both(rings(0), func(c *record.Call) { c.Early = record.Early{} }), rings(200 * time.Millisecond)},
+	{"a leg of the last second that nothing on the other side explains", aCall, both(ended(record.Cancelled, 487), func(c *record.Call) { c.Far, c.Unexpected = nil, map[string]int{"OPTIONS": 1} }),
+		both(ended(record.Cancelled, 487), func(c *record.Call) {
+			c.Times.Ring, c.Times.Final, c.Far[0].Unexpected, c.Far[0].Delay = 0, 50*time.Millisecond, true, 20*time.Millisecond
+			c.Early, c.Unexpected = record.Early{}, map[string]int{"OPTIONS": 1, "INVITE": 1}
+		})},
 	{"no early media where the caller gave up at once", aCall, both(ended(record.Cancelled, 487), func(c *record.Call) { c.Early = record.Early{} }),
 		both(ended(record.Cancelled, 487), func(c *record.Call) { c.Times.Final = 200 * time.Millisecond })},
 	{"no 100rel", aCall, func(c *record.Call) { c.Rel100 = false }, nil},
