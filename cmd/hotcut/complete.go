@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/hotcut/hotcut/migration/shadow/compare"
 )
 
 // completeTenants offers tenants to the shell.
@@ -66,6 +68,51 @@ func completeFlag(cmd *cobra.Command, flag string, f cobra.CompletionFunc) {
 	}
 }
 
+// countedOf is what was counted of a tenant, where the typed flags say; nil: nothing that can be had.
+func (a *app) countedOf(cmd *cobra.Command, tenant string) *compare.Tenant {
+	if err := a.configure(cmd); err != nil {
+		return nil
+	}
+	v, err := a.view(cmd.Context())
+	if err != nil {
+		return nil
+	}
+	data, err := cmd.Flags().GetString("data")
+	if err != nil {
+		return nil
+	}
+	src, err := a.shadowSource(v, data)
+	if err != nil {
+		return nil
+	}
+	defer src.close()
+	c, err := src.counts(cmd.Context(), tenant)
+	if err != nil {
+		return nil
+	}
+	return c.tally.Tenants[tenant]
+}
+
+// completeBuilds offers the builds of core that calls of the typed tenant were compared on.
+func (a *app) completeBuilds(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+	none := cobra.ShellCompDirectiveNoFileComp
+	if len(args) == 0 {
+		return nil, none
+	}
+	t := a.countedOf(cmd, args[0])
+	if t == nil {
+		return nil, none
+	}
+	var builds []string
+	for build := range t.Builds {
+		if build != "" && strings.HasPrefix(build, typed) {
+			builds = append(builds, oneLine(build))
+		}
+	}
+	slices.Sort(builds)
+	return builds, none
+}
+
 // completeTriage offers tenants, then their kinds of difference, then what can be said of one.
 func (a *app) completeTriage(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 	none := cobra.ShellCompDirectiveNoFileComp
@@ -73,24 +120,12 @@ func (a *app) completeTriage(cmd *cobra.Command, args []string, typed string) ([
 	case 0:
 		return a.completeTenants(cmd, args, typed)
 	case 1:
-		if err := a.configure(cmd); err != nil {
-			return nil, none
-		}
-		v, err := a.view(cmd.Context())
-		if err != nil {
-			return nil, none
-		}
-		src, err := a.shadowSource(v, "")
-		if err != nil {
-			return nil, none
-		}
-		defer src.close()
-		c, err := src.counts(cmd.Context(), args[0])
-		if err != nil || c.tally.Tenants[args[0]] == nil {
+		t := a.countedOf(cmd, args[0])
+		if t == nil {
 			return nil, none
 		}
 		var ids []string
-		for id, x := range c.tally.Tenants[args[0]].Clusters {
+		for id, x := range t.Clusters {
 			if strings.HasPrefix(string(id), typed) {
 				ids = append(ids, string(id)+"\t"+oneLine(x.Words))
 			}

@@ -40,6 +40,7 @@ var verbsOfScripts = map[string]func(*testscript.TestScript, bool, []string){
 	"capture":  capture,
 	"fakeedge": fakeEdge,
 	"dark":     dark,
+	"counts":   counts,
 	"until":    until,
 }
 
@@ -104,6 +105,9 @@ var normals = []struct {
 	{regexp.MustCompile(`\b[0-9a-f]{32}\b`), "ID"},
 	{regexp.MustCompile(`epoch ([0-9a-f]{8})\b`), "epoch EPOCH"},
 	{regexp.MustCompile(`\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\b`), "TIME"},
+	{regexp.MustCompile(`\b\d{4}-\d\d-\d\d \d\d:\d\d\b`), "MINUTE"},
+	{regexp.MustCompile(`\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`), "MOMENT"},
+	{regexp.MustCompile(`\b1[789]\d{17}\b`), "1700000000000000000"},
 	{regexp.MustCompile(`\b1[789]\d{11}\b`), "1700000000000"},
 	{regexp.MustCompile(`\b1[789]\d{8}\b`), "1700000000"},
 	{regexp.MustCompile(`"(tookMs|ageMs|uptime)": ?[0-9]+`), `"$1": 0`},
@@ -117,6 +121,7 @@ var normals = []struct {
 	{regexp.MustCompile(`"durability": "not replicated within 500 ms"`), `"durability": "fsynced"`}, // an embedded Redis for the file store
 	{regexp.MustCompile(`"build": "[^"]*"`), `"build": "BUILD"`},
 	{regexp.MustCompile(`"go": "[^"]*"`), `"go": "GO"`},
+	{regexp.MustCompile(`"basis": "[0-9a-f]+"`), `"basis": "BASIS"`}, // of all rules of comparison
 	{regexp.MustCompile(`go1\.[0-9.]+`), "GO"},
 }
 

@@ -64,6 +64,7 @@ func newShadowReportCmd(a *app) *cobra.Command {
 	fl.StringVar(&f.out, "out", "", "file to write to; its ending (.html, .md, .json) names the form")
 	dataFlag(cmd, &f.data)
 	cmd.ValidArgsFunction = a.completeTenant
+	completeFlag(cmd, "build", a.completeBuilds)
 	return cmd
 }
 

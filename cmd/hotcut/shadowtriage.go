@@ -34,7 +34,7 @@ func newShadowTriageCmd(a *app) *cobra.Command {
 				if err != nil {
 					return usage(fmt.Errorf("--until %q: write a date, such as %s", until, now.AddDate(0, 3, 0).UTC().Format(time.DateOnly)))
 				}
-				q.Triage.Until = t.AddDate(0, 0, 1).UnixNano() // that day included
+				q.Triage.Until = t.AddDate(0, 0, 1).UnixNano() - 1 // that day included, and named in reports
 			}
 			if err := q.Triage.Check(); err != nil {
 				return usage(fmt.Errorf("%w (--reason, --until DATE, --build N)", err), "hotcut help shadow triage")
