@@ -202,7 +202,7 @@ func (w *world) start() *world {
 			return &Sharing{Run: func(ctx context.Context) error { <-ctx.Done(); return nil }, Ask: func(id location.ID, done func(*location.Binding)) { w.ask(t, id, done) }, State: func() ShareState { return ShareState{Live: true} }}, nil
 		}
 	}
-	e, err := New(Options{Config: &cfg, Share: share, Store: w.store, Log: w.log, Tap: w.tap, Build: "test", PoisonBuffers: true,
+	e, err := New(Options{Config: &cfg, Share: share, Store: w.store, Log: w.log, Tap: w.tap, Build: "test", PoisonBuffers: true, Patient: true,
 		Reload: func() (*config.Config, error) { c := w.cfg; return &c, nil }})
 	if err != nil {
 		w.t.Fatal(err)

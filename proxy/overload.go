@@ -78,6 +78,9 @@ func (p *pressure) sheds(c work) bool { return p.over.Load() && p.waited.Load() 
 
 // waited is told by the transport once for every batch of datagrams.
 func (e *Edge) waited(now int64, listener uint16, ns int64) {
+	if e.opts.Patient {
+		return
+	}
 	l := &e.topo.Load().listeners[listener]
 	p := l.wait
 	if !p.tell(now, ns) {

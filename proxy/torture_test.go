@@ -171,6 +171,11 @@ func (w *torture) atCore(callID string) onStream {
 			}
 			w.allow(m.reading)
 		case <-time.After(patience):
+			for len(w.phone.got) > 0 {
+				if m := <-w.phone.got; m.headers("Call-ID")[0] == callID {
+					w.t.Errorf("the phone got\n%s", m.text)
+				}
+			}
 			w.t.Fatalf("%s did not reach the core", callID)
 		}
 	}
