@@ -97,6 +97,7 @@ type Edge struct {
 	tap         Tap      // nil: nothing is copied
 	nonces      *digest.Nonces
 	phones      atomic.Pointer[map[netip.Addr]int32] // behind each address
+	load        load
 	intercepts  intercepts
 	fuse        fuse
 	callers     callers
@@ -348,6 +349,7 @@ func (e *Edge) runTimers(ctx context.Context) {
 			probe = now
 			out.Step()
 			e.probes.tick(now, out)
+			e.load.look(now, processorTime())
 		}
 		out.Flush()
 	}

@@ -3,13 +3,15 @@ package proxy
 import (
 	"fmt"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/hotcut/hotcut/proxy/transport"
 )
 
 // An edge that gets more than it can do must choose, and the sooner the cheaper. The measure is how long a message lay in its socket before
-// it was read: the one thing that is the same on every machine. A pause of the machine is no overload; a wait that lasts is. Then what
+// it was read: the one thing that is the same on every machine. A pause of the machine is no overload, nor is a wait of an edge that hardly does
+// anything; a wait that lasts is. Then what
 // could begin something new is refused without state, class by class as the wait grows, until it shrinks: what lives goes on.
 //
 //	never refused   responses, ACK, CANCEL, BYE, what is in a dialog or bears a valid token, emergency calls
@@ -42,8 +44,36 @@ var tolerable = [works]int64{
 
 const (
 	lasting = int64(200 * time.Millisecond) // a wait that goes on for so long is overload: less is a pause, after which the edge catches up
+	apart   = int64(100 * time.Millisecond) // batches that wait and are farther apart are no wait that goes on: the socket was empty in between
 	relief  = int64(time.Second)            // without such a wait: it is over
 )
+
+// busyShare is the part of one processor that an edge takes which can be overloaded, in percent. One that takes less and is late all the
+// same waits for others on its machine: to refuse calls would cost calls, and win nothing.
+const busyShare = 10
+
+// load is what an edge takes of the processors; the timer goroutine's, but for idle.
+type load struct {
+	at, spent int64 // ns: when it was last looked at, and what had been taken by then
+	idle      atomic.Bool
+}
+
+// look notes whether the edge was busy since it was last looked at. spent is the processor time that the process has taken.
+func (l *load) look(now, spent int64) {
+	if l.at != 0 {
+		l.idle.Store((spent-l.spent)*100 < (now-l.at)*busyShare)
+	}
+	l.at, l.spent = now, spent
+}
+
+// processorTime is what this process has taken so far, in ns.
+func processorTime() int64 {
+	var u syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return u.Utime.Nano() + u.Stime.Nano()
+}
 
 // pressure is how messages wait at one listener. Readers tell it with each batch; every step reads it. Two readers of one listener may
 // overwrite each other's word: either is true.
@@ -63,9 +93,9 @@ func (p *pressure) tell(now, waited int64) (turned bool) {
 		}
 		return p.over.Load() && now-p.last.Load() > relief && p.over.CompareAndSwap(true, false)
 	}
-	p.last.Store(now)
+	last := p.last.Swap(now)
 	switch since := p.since.Load(); {
-	case since == 0:
+	case since == 0 || now-last > apart:
 		p.since.Store(now)
 	case now-since >= lasting:
 		return !p.over.Load() && p.over.CompareAndSwap(false, true)
@@ -78,8 +108,11 @@ func (p *pressure) sheds(c work) bool { return p.over.Load() && p.waited.Load() 
 
 // waited is told by the transport once for every batch of datagrams.
 func (e *Edge) waited(now int64, listener uint16, ns int64) {
-	if e.opts.Patient {
+	switch {
+	case e.opts.Patient:
 		return
+	case e.load.idle.Load():
+		ns = 0
 	}
 	l := &e.topo.Load().listeners[listener]
 	p := l.wait

@@ -35,6 +35,41 @@ func TestAWaitThatLastsIsOverload(t *testing.T) {
 	}
 }
 
+// Messages that wait now and then, as on a machine that others use, are no overload, however long each waits.
+func TestRareWaitsAreNoOverload(t *testing.T) {
+	p, now := new(pressure), int64(1e18)
+	for range 100 {
+		now += int64(150 * time.Millisecond)
+		if p.tell(now, int64(time.Second)); p.over.Load() {
+			t.Fatal("overloaded by messages of which none waited for another")
+		}
+	}
+}
+
+// An edge that takes next to nothing of the processors is not overloaded: others are in its way.
+func TestAnIdleEdgeIsNotOverloaded(t *testing.T) {
+	var l load
+	for i, s := range []struct {
+		spent time.Duration // in each 100 ms
+		idle  bool
+	}{{0, false}, {9 * time.Millisecond, true}, {11 * time.Millisecond, false}, {190 * time.Millisecond, false}, {0, true}} {
+		l.look(int64(1e18)+int64(i)*int64(100*time.Millisecond), l.spent+int64(s.spent))
+		if l.idle.Load() != s.idle {
+			t.Errorf("step %d: idle %v", i, l.idle.Load())
+		}
+	}
+	sc := newScene(t, tenant("acme", policy.StageLegacy)).start()
+	for _, idle := range []bool{true, false} {
+		sc.edge().load.idle.Store(idle)
+		for now := sc.n.now; now < sc.n.now+int64(time.Second); now += int64(10 * time.Millisecond) {
+			sc.edge().waited(now, 0, int64(time.Second))
+		}
+		if over := sc.edge().topo.Load().listeners[0].wait.over.Load(); over == idle {
+			t.Errorf("idle %v: overloaded %v", idle, over)
+		}
+	}
+}
+
 // What lives, what was accepted before and emergency calls pass at any wait; the rest is refused class by class, phones being told when to
 // come again.
 func TestOverloadRefusesWhatIsNew(t *testing.T) {
