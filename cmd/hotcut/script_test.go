@@ -41,6 +41,7 @@ var verbsOfScripts = map[string]func(*testscript.TestScript, bool, []string){
 	"fakeedge": fakeEdge,
 	"dark":     dark,
 	"counts":   counts,
+	"lines":    lines,
 	"until":    until,
 }
 

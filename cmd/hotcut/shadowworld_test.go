@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -58,6 +59,29 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		if time.Now().After(end) {
 			ts.Fatalf("no %s in what hotcut %s prints", args[0], strings.Join(args[1:], " "))
+		}
+	}
+}
+
+// lines waits until a file has so many lines: lines N FILE
+func lines(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: lines N FILE")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	for end := time.Now().Add(90 * time.Second); ; {
+		b, err := os.ReadFile(ts.MkAbs(args[1]))
+		n := strings.Count(string(b), "\n")
+		if err == nil && n >= want {
+			return
+		}
+		select {
+		case <-worldOf(ts).life.Done():
+		case <-time.After(20 * time.Millisecond):
+		}
+		if time.Now().After(end) {
+			ts.Fatalf("%s has %d lines, want %d", args[1], n, want)
 		}
 	}
 }
