@@ -2,7 +2,6 @@ package transport
 
 import (
 	"errors"
-	"runtime"
 	"time"
 	"unsafe"
 
@@ -18,7 +17,7 @@ const (
 	laneReady = 16 // sockets taken from the kernel per wake
 )
 
-// A lane is one OS thread that reads one socket of each UDP listener, outside the runtime's poller, with an epoll instance of
+// A lane is one goroutine that reads one socket of each UDP listener, outside the runtime's poller, with an epoll instance of
 // its own. What arrived together on its sockets is handled together and leaves together.
 type lane struct {
 	t       *Transport
@@ -63,8 +62,6 @@ func (l *lane) listen(fd int, id int32) error {
 // run handles what arrives until the transport stops and stop was called. A kernel that can not give a datagram just now
 // (out of memory) is asked again by the next wait, which returns at once.
 func (l *lane) run() {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	for !l.t.stopping.Load() {
 		n := l.wait()
 		l.t.stats.Wakeups.Add(1)
@@ -81,10 +78,14 @@ func (l *lane) run() {
 // wait returns how many sockets are ready. While datagrams come it keeps its processor; if none came for a while it
 // gives it back.
 func (l *lane) wait() int {
-	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(l.epoll), uintptr(unsafe.Pointer(&l.ready)), laneReady,
-		uintptr(holdWait/time.Millisecond), 0, 0)
-	if errno == 0 && n > 0 {
-		return int(n)
+	for {
+		n, errno := l.hold()
+		if n > 0 {
+			return n
+		}
+		if errno != unix.EINTR {
+			break
+		}
 	}
 	for {
 		n, err := unix.EpollWait(l.epoll, l.ready[:], -1)
@@ -92,6 +93,19 @@ func (l *lane) wait() int {
 			return max(0, n)
 		}
 	}
+}
+
+// hold waits without the scheduler's knowledge. A signal interrupts it: the scheduler wants the processor for a moment, and gets it
+// at the next call of a function that can be preempted, which this one must be.
+//
+//go:noinline
+func (l *lane) hold() (int, unix.Errno) {
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(l.epoll), uintptr(unsafe.Pointer(&l.ready)), laneReady,
+		uintptr(holdWait/time.Millisecond), 0, 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), 0
 }
 
 // stop ends a wait.

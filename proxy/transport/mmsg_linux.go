@@ -114,8 +114,17 @@ func (h *sendHeaders) set(i int, msg []byte, to netip.AddrPort, six bool) bool {
 	return true
 }
 
-// send hands headers [from,to) to the kernel without waiting and returns how many it took.
+// send hands headers [from,to) to the kernel without waiting and returns how many it took. One alone costs less by sendto(2), which
+// has no header to copy and to look through.
 func (h *sendHeaders) send(fd uintptr, from, to int) (int, unix.Errno) {
+	if to-from == 1 {
+		m, v := &h.hdrs[from].Hdr, &h.iovs[from]
+		if _, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, fd, uintptr(unsafe.Pointer(v.Base)), uintptr(v.Len), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL,
+			uintptr(unsafe.Pointer(m.Name)), uintptr(m.Namelen)); errno != 0 {
+			return 0, errno
+		}
+		return 1, 0
+	}
 	n, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(&h.hdrs[from])), uintptr(to-from), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
 	if errno != 0 {
 		return 0, errno
