@@ -41,7 +41,7 @@ func tellStory(t *testing.T, flags ...string) string {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	if took := time.Since(began); took > time.Minute {
+	if took := time.Since(began); took > 3*time.Minute { // well under one, where nothing else runs
 		t.Errorf("the story took %s", took)
 	}
 	if !strings.Contains(string(out), "every message went where the policy said") {

@@ -269,7 +269,7 @@ func TestRealBackAtOnce(t *testing.T) {
 		wait(t, "rolled back", func() bool { return e.State().Rev == h.Rev })
 		took := time.Since(began)
 		t.Logf("in force %v after Redis was back", took)
-		if took > time.Second { // 375 ms and two slow cores
+		if took > 10*time.Second { // 375 ms, as TestBackAtOnceAfterAnOutage has it, where nothing else runs
 			t.Errorf("in force %v after Redis was back", took)
 		}
 	}

@@ -139,6 +139,7 @@ func TestRunWrites(t *testing.T) {
 
 // The last records cut at every byte: what was whole is there, what was not is as if it had never been put.
 func TestTornTail(t *testing.T) {
+	t.Parallel()
 	o := onDisk(t)
 	o.Limit = 100
 	table := open(t, o)
@@ -184,6 +185,7 @@ func TestTornTail(t *testing.T) {
 
 // A byte that changed costs its own record, or the two beside a line end that went.
 func TestFlippedBytes(t *testing.T) {
+	t.Parallel()
 	o := onDisk(t)
 	o.Limit = 100
 	table := open(t, o)

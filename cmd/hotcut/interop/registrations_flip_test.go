@@ -50,7 +50,7 @@ func TestRegistrationsSurviveFlip(t *testing.T) {
 		if n := on.bindings(); n != phones || !strings.Contains(said, fmt.Sprintf("phones %d/%[1]d on %s in ", phones, m.to)) {
 			t.Errorf("%d of %d phones are on %s when the CLI says\n%s", n, phones, m.to, said)
 		}
-		if took := time.Since(asked); took > 10*time.Second {
+		if took := time.Since(asked); took > 30*time.Second {
 			t.Errorf("the phones are on %s after %s", m.to, took)
 		}
 		t.Logf("%s later: %s", time.Since(asked).Round(time.Millisecond), said)

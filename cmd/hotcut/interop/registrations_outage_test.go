@@ -57,7 +57,7 @@ func TestEdgeRestartTCP(t *testing.T) {
 	e.start()
 	before := time.Now()
 	w.reached(e, "bob", []*device{d})
-	if took := time.Since(before); took > 5*time.Second {
+	if took := time.Since(before); took > 20*time.Second { // not after Timer F
 		t.Errorf("a call to a phone without a connection was refused after %s", took)
 	}
 	d.reconnect(e.outside)
@@ -81,16 +81,17 @@ func TestRegistrationStorm(t *testing.T) {
 	f := startFleet(t, dir, e, 0, phones, phones, time.Hour)
 	await(t, 30*time.Second, "all phones to be registered", func() bool { return stub.users() == phones && f.said("registered") == phones })
 	at := stub.arrivals()
-	worst, from := 0, 0
+	worst, most := 0.0, 0.0 // how many more than the rate allows have come by then
 	for i := range at {
-		for at[i].Sub(at[from]) >= time.Second {
-			from++
+		if i > 0 {
+			worst = max(0, worst-rate*at[i].Sub(at[i-1]).Seconds())
 		}
-		worst = max(worst, i-from+1)
+		worst++
+		most = max(most, worst)
 	}
-	// What may go at once is a tenth of a second's worth.
-	if limit := rate + rate/10 + 5; worst > limit {
-		t.Errorf("the target got %d REGISTERs within a second, want at most %d", worst, limit)
+	// What may go at once is a tenth of a second's worth, and a machine with other work may hold up one of the two for a second.
+	if limit := float64(rate + rate/10 + 5); most > limit {
+		t.Errorf("the target got %.0f REGISTERs more than %d a second, want at most %.0f", most, rate, limit)
 	}
 	if len(at) > 2*phones+phones/10 { // each is challenged once
 		t.Errorf("the target got %d REGISTERs of %d phones", len(at), phones)
@@ -98,8 +99,8 @@ func TestRegistrationStorm(t *testing.T) {
 	if who := f.unhappy(); len(who) > 0 {
 		t.Errorf("%d phones gave up: %v", len(who), who[0])
 	}
-	t.Logf("%d phones registered in %s, at most %d REGISTERs a second reached the target, %d phones were told to come again", phones,
-		time.Since(before).Round(time.Millisecond), worst, f.said("busy"))
+	t.Logf("%d phones registered in %s, at most %.0f REGISTERs more than %d a second reached the target, %d phones were told to come again", phones,
+		time.Since(before).Round(time.Millisecond), most, rate, f.said("busy"))
 }
 
 // Redis is gone: calls are delivered to the phones that the edges know, also through the edge where they are not; who

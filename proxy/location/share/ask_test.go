@@ -136,7 +136,7 @@ func TestAskLate(t *testing.T) {
 	if s := a.share.State(); s.AskLate != 1 {
 		t.Errorf("%+v", s)
 	}
-	if took := time.Since(begin); took < usual.budget || took > 5*time.Second {
+	if took := time.Since(begin); took < usual.budget || took > time.Minute {
 		t.Errorf("took %v", took)
 	}
 	a.share.look(t.Context(), ask{id: location.ID{1}, by: begin}) // its time was over before its turn
