@@ -160,6 +160,8 @@ func (a *agent) accepted(r *wire.Message) {
 	}
 	tag := tagOf(r, r.To)
 	switch {
+	case a.over && a.final == 0: // a BYE was there before any 2xx: each of them is of a dialog that nobody wants
+		a.stray(tag, r)
 	case a.final == 0:
 		a.final = r.Status
 		a.tape.add(a.m.now, true, r.Raw)
