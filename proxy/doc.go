@@ -85,5 +85,6 @@
 // 5, splicing 5, tokens and branches 5, allocating 4, looking up 4, the rest routing, timers' and counters' bookkeeping;
 // 6 % the collector at GOGC 100; 8 % the Go scheduler and its monitor; 3 % timers; 2 % call records. BenchmarkCall is the steps alone.
 // Tried and dropped: sleeping after a wake so that batches grow, a thread per socket (transport/doc.go). The heap is what lives
-// 64*T1 after a call: two requests of 1 KiB each, most of that the hop, and the INVITE's branch.
+// 64*T1 after a call: two requests of 1 KiB each, most of that the hop, and the INVITE's branch; some 4 KiB for each call of the last half
+// minute, and up to three times that at the shipped GOGC before the collector looks.
 package proxy

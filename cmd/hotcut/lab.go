@@ -89,7 +89,7 @@ func runLab(ctx context.Context, out io.Writer, o labOptions) (err error) {
 	s := &labStory{ctx: ctx, world: w, out: out, began: time.Now(), pace: o.pace, hotcut: w.hotcut}
 	if err := s.tell(); err != nil {
 		s.checkLogins()
-		return fmt.Errorf("the story could not go on: %s: %w%s", s.act, err, s.wrong())
+		return s.broken(err)
 	}
 	err = s.verdict()
 	if o.stay && ctx.Err() == nil {

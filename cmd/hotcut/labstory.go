@@ -138,3 +138,8 @@ func (s *labStory) says(snap *policy.Snapshot, from *labPhone, to string) policy
 		Transport: from.transport, Now: time.Now().Unix(),
 	}, &trace))
 }
+
+// broken is the end of a story that can not go on. What waited in vain was a call or a phone of the lab: it says nothing of a store.
+func (s *labStory) broken(err error) error {
+	return &failure{exit: exitError, code: "story", err: fmt.Errorf("the story could not go on: %s: %w%s", s.act, err, s.wrong())}
+}

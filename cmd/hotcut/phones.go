@@ -151,7 +151,8 @@ func (a *app) phonesPlan(w io.Writer, p *migration.Plan) {
 		return
 	}
 	if seconds, ok := handOverOf(all, core); ok {
-		fmt.Fprintf(w, "  hand-over: about %s\n", migration.Ago(time.Duration(seconds*float64(time.Second))))
+		d := time.Duration(seconds * float64(time.Second))
+		fmt.Fprintf(w, "  hand-over: about %s\n", migration.Ago(max(d, 10*time.Millisecond)))
 	}
 	fmt.Fprintf(w, "  lamps: %s\n", a.lampsWords(p))
 }
