@@ -146,7 +146,6 @@ func (s *shard) unlock(callHash uint32) {
 		s.forgetCall(callHash)
 		s.edge.panicked(p, &s.in)
 	}
-	s.tapDone()
 	s.replied = replied{}
 	s.in.m = nil // the reader's, and soon another message
 	if len(s.spare.given) > 0 {
@@ -155,6 +154,7 @@ func (s *shard) unlock(callHash uint32) {
 	s.next.Store(int64(s.wheel.Next()))
 	s.size.Store(int64(len(s.requests)))
 	s.live.Store(int64(len(s.dialogs)))
+	s.tapDone() // after the others: then there is nothing to wait for
 	s.mu.Unlock()
 }
 

@@ -28,7 +28,7 @@ func TestTapCost(t *testing.T) {
 	l := &w.cfg.Limits
 	l.SourceRate, l.SourceBurst, l.ExemptRate, l.ExemptBurst, l.KnownRate, l.KnownBurst = 1e5, 1e5, 1e5, 1e5, 1e6, 1e6
 	ring := tap.NewRing(tap.DefaultSlots, tap.DefaultSlotBytes)
-	w.tap = ring
+	w.tap, w.timed = ring, true
 	w.start()
 	ctx, stop := context.WithCancel(t.Context())
 	taken := make(chan int)
