@@ -52,7 +52,7 @@ soak: peers ## what takes a day: 1,000 real kills, 10 million spoofed sources, e
 	$(MAKE) fuzz FUZZTIME=$(SOAKTIME)
 
 .PHONY: bench
-bench: peers ## Hotcut beside Kamailio and a blind forwarder, its relay beside rtpengine: the tables that README quotes (30 to 45 minutes)
+bench: peers ## Hotcut beside Kamailio and a blind forwarder, its relay beside rtpengine, live calls with and without copies: the tables that README quotes (35 to 50 minutes)
 	go test -tags bench -count 1 -timeout 90m -v ./cmd/hotcut/bench
 
 .PHONY: micro

@@ -31,16 +31,36 @@ const tenants = 10_000
 // 10,000 tenants in the policy. under is a command that runs it: taskset.
 func startHotcut(t *testing.T, name, binary, callee, probe string, under ...string) *contestant {
 	t.Helper()
+	s := site{policy: provider(t, policy.StageCore, policy.Pools{}), platforms: fmt.Sprintf(`  legacy: {targets: [{name: l1, uri: "sip:%s"}], sources: ["%[1]s"]}
+  core: {targets: [{name: c1, uri: "sip:%s"}], sources: ["%[2]s"]}
+`, callee, probe)}
+	return s.start(t, name, binary, under...)
+}
+
+// site is what an edge of the benchmark stands before.
+type site struct {
+	policy    *policy.Snapshot
+	listeners string // lines of the configuration: listeners beside the outside and the inside one
+	platforms string // and those under "platforms"
+
+	// Set by start.
+	hotcut  func(args ...string) []byte // runs a command with the edge's policy
+	metrics string                      // address
+}
+
+func (s *site) start(t *testing.T, name, binary string, under ...string) *contestant {
+	t.Helper()
 	dir := t.TempDir()
 	file := func(name string) string { return filepath.Join(dir, name) }
 	var b bytes.Buffer
-	if err := provider(t).Encode(&b); err != nil {
+	if err := s.policy.Encode(&b); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(file("policy.jsonl"), b.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	run := func(args ...string) []byte {
+	s.hotcut = func(args ...string) []byte {
+		t.Helper()
 		cmd := exec.Command(binary, args...)
 		cmd.Env = append(os.Environ(), "HOTCUT_STORE=file://"+file("policy"), "HOME="+dir, "XDG_CACHE_HOME="+dir, "XDG_CONFIG_HOME="+dir)
 		var errs bytes.Buffer
@@ -51,11 +71,12 @@ func startHotcut(t *testing.T, name, binary, callee, probe string, under ...stri
 		}
 		return out
 	}
-	run("policy", "import", "--new", file("policy.jsonl"), "--yes")
-	if err := os.WriteFile(file("keys"), append(run("keys", "new"), run("keys", "new", "--binding")...), 0o600); err != nil {
+	s.hotcut("policy", "import", "--new", file("policy.jsonl"), "--yes")
+	if err := os.WriteFile(file("keys"), append(s.hotcut("keys", "new"), s.hotcut("keys", "new", "--binding")...), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	outside, inside := freeAddr(t), freeAddr(t)
+	s.metrics = freeAddr(t)
 	conf := fmt.Sprintf(`node: bench
 store: file://%s
 names: [acme.example]
@@ -64,13 +85,11 @@ keys: %s
 listen:
   - {name: out, side: outside, transport: udp, address: "%s"}
   - {name: in, side: inside, transport: udp, address: "%s"}
-platforms:
-  legacy: {targets: [{name: l1, uri: "sip:%s"}], sources: ["%[6]s"]}
-  core: {targets: [{name: c1, uri: "sip:%s"}], sources: ["%[7]s"]}
-admin: {socket: %s, metrics: "%s"}
+%splatforms:
+%sadmin: {socket: %s, metrics: "%s"}
 # All callers share one address, which is no phone's.
 limits: {sourceRate: 100000, sourceBurst: 100000, exemptRate: 100000, exemptBurst: 100000, knownRate: 100000, knownBurst: 100000}
-`, file("policy"), file("state"), file("keys"), outside, inside, callee, probe, file("admin.sock"), freeAddr(t))
+`, file("policy"), file("state"), file("keys"), outside, inside, s.listeners, s.platforms, file("admin.sock"), s.metrics)
 	if err := os.WriteFile(file("edge.yaml"), []byte(conf), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -87,8 +106,8 @@ limits: {sourceRate: 100000, sourceBurst: 100000, exemptRate: 100000, exemptBurs
 	return c
 }
 
-// provider is a policy of 10,000 tenants and the two that call.
-func provider(t *testing.T) *policy.Snapshot {
+// provider is a policy of 10,000 tenants and the two that call, of which the prober's has a stage and a pool.
+func provider(t *testing.T, stage policy.Stage, pool policy.Pools) *policy.Snapshot {
 	t.Helper()
 	const salt = "00112233445566778899aabbccddeeff"
 	list := make([]*policy.Tenant, 0, tenants+2)
@@ -97,7 +116,7 @@ func provider(t *testing.T) *policy.Snapshot {
 		list = append(list, &policy.Tenant{ID: id, Domains: []string{id + ".example"}, Numbers: []string{fmt.Sprintf("+1303%05d", i)}, Salt: salt, HashVer: 1})
 	}
 	list = append(list, &policy.Tenant{ID: "acme", Domains: []string{"acme.example"}, Salt: salt, HashVer: 1},
-		&policy.Tenant{ID: "probe", Domains: []string{"probe.example"}, Stage: policy.StageCore, Salt: salt, HashVer: 1})
+		&policy.Tenant{ID: "probe", Domains: []string{"probe.example"}, Stage: stage, Pool: pool, Salt: salt, HashVer: 1})
 	s, err := policy.NewSnapshot(policy.Head{Epoch: "bench", Rev: 1}, policy.Globals{Default: "legacy", Halt: policy.HaltNone}, list)
 	if err != nil {
 		t.Fatal(err)

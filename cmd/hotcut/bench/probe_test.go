@@ -16,13 +16,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const probeEvery = 50 * time.Millisecond
-
 // A prober is a caller and a callee in one: it sends INVITEs through a proxy under load and sees when the kernel had them
 // for the callee. SIPp's own times have the resolution of its loop, milliseconds.
 type prober struct {
 	caller, callee *net.UDPConn
 	addr           string // the callee's
+	every          time.Duration
 
 	mu   sync.Mutex
 	sent map[string]time.Time
@@ -31,7 +30,7 @@ type prober struct {
 }
 
 func newProber(t *testing.T) *prober {
-	p := &prober{addr: freeAddr(t), sent: map[string]time.Time{}}
+	p := &prober{addr: freeAddr(t), every: 50 * time.Millisecond, sent: map[string]time.Time{}}
 	p.callee, p.caller = bind(p.addr), bind(freeAddr(t))
 	t.Cleanup(func() { p.callee.Close(); p.caller.Close() })
 	raw, err := p.callee.SyscallConn()
@@ -54,7 +53,7 @@ func (p *prober) run(t *testing.T, addr string, stop <-chan struct{}) []time.Dur
 	p.took = nil
 	clear(p.sent)
 	p.mu.Unlock()
-	tick := time.NewTicker(probeEvery)
+	tick := time.NewTicker(p.every)
 	defer tick.Stop()
 	for {
 		select {
