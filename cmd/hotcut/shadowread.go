@@ -125,38 +125,43 @@ type counted struct {
 	notes  []string
 	drops  map[string]uint64 // of all tenants of the edges that answered
 	copies uint64            // likewise
+
+	found, shared bool // an edge, or one that shares its counts, has said its own
 }
 
-// counts reads a tenant's counts: one edge that sees all edges' is enough, else every edge's own are summed.
+func newCounted() *counted {
+	return &counted{tally: &compare.Tally{Tenants: map[string]*compare.Tenant{}}, triage: map[compare.ClusterID]compare.Triage{}, drops: map[string]uint64{}}
+}
+
+// takes adds what an edge counted: all of it but where another said it before, since edges that share their counts say the same.
+func (c *counted) takes(tenant string, x *shadowShown) {
+	c.note(x)
+	if x.Shared && c.shared {
+		return
+	}
+	c.found, c.shared = true, c.shared || x.Shared
+	compare.Merge(c.tally, tallyOf(tenant, x.Tenant))
+	for id, t := range x.Triage {
+		if old, known := c.triage[id]; !known || t.At > old.At {
+			c.triage[id] = t
+		}
+	}
+	c.notes = append(c.notes, x.Damage...)
+}
+
+// counts reads a tenant's counts: those that edges share, once, and those that an edge keeps for itself.
 func (s *shadowSource) counts(ctx context.Context, tenant string) (*counted, error) {
 	s.ask(ctx, tenant)
-	out := &counted{tally: &compare.Tally{Tenants: map[string]*compare.Tenant{}}, triage: map[compare.ClusterID]compare.Triage{}, drops: map[string]uint64{}}
-	found, shared := false, false
+	out := newCounted()
 	for _, ans := range s.answers {
-		x := ans.Value
-		if ans.Err != nil {
-			if !notServed(ans.Err) {
-				out.notes = append(out.notes, fmt.Sprintf("%s did not answer: %v", ans.Edge, ans.Err))
-			}
-			continue
+		switch {
+		case ans.Err == nil:
+			out.takes(tenant, &ans.Value)
+		case !notServed(ans.Err):
+			out.notes = append(out.notes, fmt.Sprintf("%s did not answer: %v", ans.Edge, ans.Err))
 		}
-		out.note(&x)
-		if x.Shared && shared {
-			continue
-		}
-		if x.Shared && found { // it sees what the others said too
-			out.tally.Tenants = map[string]*compare.Tenant{}
-		}
-		found, shared = true, shared || x.Shared
-		compare.Merge(out.tally, tallyOf(tenant, x.Tenant))
-		for id, t := range x.Triage {
-			if old, known := out.triage[id]; !known || t.At > old.At {
-				out.triage[id] = t
-			}
-		}
-		out.notes = append(out.notes, x.Damage...)
 	}
-	if found {
+	if out.found {
 		return out, nil
 	}
 	st, err := s.redis()
