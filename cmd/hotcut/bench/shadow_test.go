@@ -63,7 +63,12 @@ func TestShadow(t *testing.T) {
 			}
 			before := mirrored()
 			if phase == on {
-				await(t, 20*time.Second, "calls to be copied", func() bool { return mirrored() > before+float64(rate) })
+				await(t, 60*time.Second, "calls to be copied", func() bool {
+					if at := s.series(t, "hotcut_shadow_stopped"); len(at) > 0 {
+						t.Fatalf("the mirror has stopped:\n%s", edge.proc.said())
+					}
+					return mirrored() > before+float64(rate)
+				})
 				before = mirrored()
 			}
 			rows[n][phase] = probe(at)
