@@ -243,6 +243,8 @@ type peer struct {
 	conn *net.UDPConn
 	got  chan message
 	seen map[string]bool
+
+	nudge func() // asks again, each second while an answer is waited for; nil: it is not asked again
 }
 
 type message struct {
@@ -332,13 +334,18 @@ func (p *peer) next(prefix string) message {
 // again returns the next message, new or not.
 func (p *peer) again(prefix string) message {
 	p.t.Helper()
-	select {
-	case m := <-p.got:
-		return m
-	case <-time.After(patience):
-		p.t.Fatalf("wanted %q, got nothing", prefix)
+	for end := time.After(patience); ; {
+		select {
+		case m := <-p.got:
+			return m
+		case <-time.After(time.Second):
+			if p.nudge != nil {
+				p.nudge()
+			}
+		case <-end:
+			p.t.Fatalf("wanted %q, got nothing", prefix)
+		}
 	}
-	panic("unreachable")
 }
 
 // silent fails if anything came: it is asked after an event that would have come later.
