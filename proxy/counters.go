@@ -176,9 +176,8 @@ func (e *Edge) pressureSamples(f func(*pressure) float64) func() []metrics.Sampl
 func (e *Edge) sizes() (dialogs, requests int) {
 	for i := range e.shards {
 		dialogs += int(e.shards[i].live.Load())
-		requests += int(e.shards[i].size.Load())
 	}
-	return dialogs, requests
+	return dialogs, int(e.held.Load())
 }
 
 func truth(b bool) float64 {

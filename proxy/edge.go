@@ -80,7 +80,7 @@ type Edge struct {
 	limits      wire.Limits
 	timers      transaction.Timers
 	sosTimers   transaction.Timers // of an emergency call's targets but the last
-	maxRequests int                // per shard
+	maxRequests int64              // of all shards
 	maxDialogs  int                // per shard
 	transport   *transport.Transport
 	follower    *follow.Follower
@@ -124,6 +124,7 @@ type Edge struct {
 	reloadMu   sync.Mutex // one reload at a time
 	keyIDs     atomic.Pointer[[]string]
 	panics     atomic.Uint64
+	held       atomic.Int64 // requests of all shards
 
 	readers sync.Pool
 	shards  [shards]shard
@@ -297,7 +298,7 @@ func (e *Edge) setLimits() {
 	e.timers = transactionTimers(c)
 	e.sosTimers = e.timers
 	e.sosTimers.B = min(emergencyWait, e.timers.B)
-	e.maxRequests = max(l.Transactions/shards*2, 16) // hashing is uneven: twice the even share
+	e.maxRequests = int64(l.Transactions)
 	e.maxDialogs = max(l.Dialogs/shards*2, 16)
 	e.sources = limit.NewSources(limit.SourcesConfig{Entries: l.Sources, Rate: float64(l.SourceRate), Burst: float64(l.SourceBurst),
 		ExemptRate: float64(l.ExemptRate), ExemptBurst: float64(l.ExemptBurst)})

@@ -128,8 +128,8 @@ func (s *shard) admit(a *arrival) rejection {
 		room += room / 2 // when nothing new goes, a call can still end
 	}
 	switch {
-	case len(s.requests) >= room:
-		if len(s.requests) < s.edge.maxRequests*3/2 && s.emergency(a) {
+	case s.edge.held.Load() >= room:
+		if s.edge.held.Load() < s.edge.maxRequests*3/2 && s.emergency(a) {
 			break
 		}
 		return rejection{code: 503, cause: causeTableFull, retryAfter: true}

@@ -152,7 +152,9 @@ func (s *shard) unlock(callHash uint32) {
 		s.spare.stepped(s.edge.opts.PoisonBuffers)
 	}
 	s.next.Store(int64(s.wheel.Next()))
-	s.size.Store(int64(len(s.requests)))
+	if n := int64(len(s.requests)); n != s.size.Load() {
+		s.edge.held.Add(n - s.size.Swap(n))
+	}
 	s.live.Store(int64(len(s.dialogs)))
 	s.tapDone() // after the others: then there is nothing to wait for
 	s.mu.Unlock()

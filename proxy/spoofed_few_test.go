@@ -8,3 +8,5 @@ const (
 	spoofedTables  = 1024
 	spoofedSlack   = 4 << 20
 )
+
+var spoofedMemory = resident

@@ -8,3 +8,5 @@ const (
 	spoofedTables  = 1024
 	spoofedSlack   = 1 << 30
 )
+
+var spoofedMemory = resident

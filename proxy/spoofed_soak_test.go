@@ -8,3 +8,5 @@ const (
 	spoofedTables  = 0
 	spoofedSlack   = 24 << 20
 )
+
+var spoofedMemory = peak
