@@ -102,7 +102,7 @@ type Edge struct {
 	fuse        fuse
 	callers     callers
 	waits       waits
-	evictedFor  *policy.Snapshot // the timer goroutine's: by which subscriptions were last looked at
+	evictedFor  *policy.Snapshot // of runChores: by which subscriptions were last looked at
 	revSince    atomic.Int64     // unix ns: when the policy in force came
 	now         func() int64     // for what comes from aside; steps get the time as a value
 	newOut      func() *transport.Out
@@ -213,7 +213,7 @@ func (e *Edge) Run(ctx context.Context) error {
 	recorded := make(chan error, 1)
 	go func() { recorded <- e.records.Run(lasting) }()
 	g.Go(func() error { return e.transport.Run(ctx) })
-	g.Go(func() error { e.runTimers(ctx); return nil })
+	g.Go(func() error { e.runChores(ctx); return nil })
 	g.Go(func() error { return e.follower.Run(ctx) })
 	g.Go(func() error { e.runRoster(ctx); return nil })
 	g.Go(func() error { e.lines.run(ctx); return nil })
@@ -286,7 +286,7 @@ func (e *Edge) snapshot() *policy.Snapshot { return e.inForce() }
 
 func (e *Edge) handler() transport.Handler {
 	return transport.Handler{
-		Message: e.message, Waited: e.waited, Failed: e.failed, Unreachable: e.unreachable, Broken: e.broken, Closed: e.closed,
+		Message: e.message, Tick: e.expire, Waited: e.waited, Failed: e.failed, Unreachable: e.unreachable, Broken: e.broken, Closed: e.closed,
 		Refused: func(reason string, _ netipAddrPort) { e.count.refused(reason) },
 	}
 }
@@ -329,10 +329,19 @@ func (e *Edge) setKeys(ring config.KeyRing) {
 	e.keyIDs.Store(&ids)
 }
 
-// runTimers is the one timer goroutine: every 10 ms it steps the shards that have something due.
-func (e *Edge) runTimers(ctx context.Context) {
+// chores is how often is done what can be some milliseconds late.
+const chores = 25 * time.Millisecond
+
+// runChores tells phones' bindings to platforms, probes targets and looks at the edge itself. The shards' timers are not among that: the
+// goroutine that reads the sockets runs them (Handler.Tick), since waking another one each 10 ms costs more than they do. An edge that
+// has streams only has no such goroutine, and runs them here.
+func (e *Edge) runChores(ctx context.Context) {
 	out := e.transport.NewOut()
-	tick := time.NewTicker(10 * time.Millisecond)
+	every, timers := chores, !e.transport.Ticks()
+	if timers {
+		every = transport.TickEvery
+	}
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	probe, now := int64(0), int64(0)
 	for {
@@ -343,7 +352,10 @@ func (e *Edge) runTimers(ctx context.Context) {
 			now = time.Now().UnixNano()
 			e.lagged(now, max(now-due.UnixNano(), 0))
 		}
-		e.tick(now, out)
+		if timers {
+			e.expire(now, out)
+		}
+		e.obey(now)
 		e.own.tick(now, out)
 		e.keeper.tick(now, out)
 		if now-probe > int64(100*time.Millisecond) {

@@ -110,7 +110,7 @@ func (s *keptSide) class() sideClass {
 }
 
 const (
-	keepLooks  = 2048           // bindings looked at in one tick
+	keepLooks  = 4096           // bindings looked at in one tick
 	keepAgain  = int64(60e9)    // every binding is looked at this often: rules and phases end by the clock
 	keepSpread = uint64(10_000) // ms over which a restart spreads its first looks
 	keepAlarm  = int64(60e9)    // a binding that is missing for longer is an alarm
@@ -231,7 +231,7 @@ func (k *keeper) mark(x *keptBinding) {
 	}
 }
 
-// tick is called by the timer goroutine.
+// tick is called by runChores.
 func (k *keeper) tick(now int64, out *transport.Out) {
 	defer func() {
 		if p := recover(); p != nil {

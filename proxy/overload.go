@@ -52,7 +52,7 @@ const (
 // same waits for others on its machine: to refuse calls would cost calls, and win nothing.
 const busyShare = 10
 
-// load is what an edge takes of the processors; the timer goroutine's, but for idle.
+// load is what an edge takes of the processors; runChores's, but for idle.
 type load struct {
 	at, spent int64 // ns: when it was last looked at, and what had been taken by then
 	idle      atomic.Bool

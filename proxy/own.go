@@ -15,7 +15,7 @@ import (
 // uac is the client side of Hotcut's own requests: non-INVITE client transactions (RFC 3261 section 17.1.2) towards
 // configured targets. They leave by a listener of side own, by which nothing relayed ever leaves.
 //
-// Whoever asks sends, the timer goroutine repeats, readers bring answers. mu is a leaf lock: done is told without it, so
+// Whoever asks sends, runChores repeats, readers bring answers. mu is a leaf lock: done is told without it, so
 // that it may send again. Invariant: done is told exactly once of each request that send took, with the final response
 // or with why there is none.
 type uac struct {
@@ -23,7 +23,7 @@ type uac struct {
 	boot  [8]byte
 	mark  uint32 // upper half of its tags to the transport
 	count atomic.Uint64
-	next  atomic.Int64 // earliest deadline, 0: none; read by the timer goroutine without mu
+	next  atomic.Int64 // earliest deadline, 0: none; read by runChores without mu
 
 	mu      sync.Mutex // guards pending, wheel and what pending holds
 	pending map[uint32]*errand

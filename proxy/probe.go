@@ -14,7 +14,7 @@ import (
 // probes asks the targets how they are: OPTIONS each 10 s +-20 %, by the own listener where there is one. Any answer
 // but 408 and 503 is alive. health decides what that means; here is only the asking.
 //
-// The timer goroutine asks, readers bring answers: mu guards pending and is never held together with a shard's.
+// runChores asks, readers bring answers: mu guards pending and is never held together with a shard's.
 type probes struct {
 	edge *Edge
 	boot [8]byte

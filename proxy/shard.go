@@ -19,13 +19,13 @@ const shards = 256 // by seeded hash of Call-ID
 
 // A shard is plain single-threaded state: the transactions, dialogs and timers of the Call-IDs that hash to it.
 //
-// Concurrency of the edge: mu is taken by the goroutine that read a batch, for one message, or by the timer goroutine
+// Concurrency of the edge: mu is taken by the goroutine that read a batch, for one message, or by whoever runs the timers
 // when next has passed; it is almost never contended. Under it nothing waits: no socket is read, no name resolved, no
 // store asked. What comes out goes into the caller's Out, in order, and leaves when the batch is flushed. The topology,
 // the policy and the health of targets are read through atomics; there is never a second lock but the leaf locks of
 // the tables in choice, limit and transport, which call nothing of ours.
 type shard struct {
-	next atomic.Int64 // earliest deadline, 0: none; read by the timer goroutine without mu
+	next atomic.Int64 // earliest deadline, 0: none; read without mu by whoever runs the timers
 
 	mu       sync.Mutex
 	edge     *Edge
@@ -192,11 +192,21 @@ func (s *shard) forgetCall(callHash uint32) {
 	}
 }
 
-// tick runs the timers of every shard that has one due.
+// tick is all that a simulated edge does by the clock.
 func (e *Edge) tick(now int64, out *transport.Out) {
+	e.obey(now)
+	e.expire(now, out)
+}
+
+// obey turns subscriptions out that another platform serves since the policy changed.
+func (e *Edge) obey(now int64) {
 	if p := e.snapshot(); p != e.evictedFor {
 		e.evict(now, p)
 	}
+}
+
+// expire runs the timers of every shard that has one due.
+func (e *Edge) expire(now int64, out *transport.Out) {
 	for i := range e.shards {
 		s := &e.shards[i]
 		if at := s.next.Load(); at != 0 && at <= now {

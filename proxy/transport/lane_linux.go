@@ -25,12 +25,14 @@ type lane struct {
 	wake    int // eventfd: the lane is to end
 	out     *Out
 	readers []*udpReader
+	ticks   bool  // it calls Handler.Tick
+	ticked  int64 // when it last did
 	ready   [laneReady]unix.EpollEvent
 }
 
 // newLane makes the n-th lane: the n-th socket of every listener that has so many.
 func newLane(t *Transport, n int) (*lane, error) {
-	l := &lane{t: t, epoll: -1, wake: -1, out: t.newOut(n)}
+	l := &lane{t: t, epoll: -1, wake: -1, out: t.newOut(n), ticks: n == 0 && t.handler.Tick != nil}
 	var err error
 	if l.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return nil, err
@@ -71,6 +73,11 @@ func (l *lane) run() {
 				l.readers[id].readable(now, l.ready[i].Events)
 			}
 		}
+		if since := now - l.ticked; l.ticks && (since >= int64(TickEvery) || since < 0) { // the clock may have been set back
+			l.ticked = now
+			l.out.Step()
+			l.t.handler.Tick(now, l.out)
+		}
 		l.out.Flush()
 	}
 }
@@ -87,8 +94,12 @@ func (l *lane) wait() int {
 			break
 		}
 	}
+	most := -1
+	if l.ticks {
+		most = int((TickEvery - holdWait) / time.Millisecond)
+	}
 	for {
-		n, err := unix.EpollWait(l.epoll, l.ready[:], -1)
+		n, err := unix.EpollWait(l.epoll, l.ready[:], most)
 		if err != unix.EINTR {
 			return max(0, n)
 		}

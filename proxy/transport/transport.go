@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/hotcut/hotcut/proxy/wire"
 )
@@ -54,9 +55,19 @@ type Handler struct {
 	// head: do not forward it. Refused is told too.
 	Broken func(now int64, from Peer, head []byte, fault wire.Fault, out *Out)
 
+	// Tick is called every [TickEvery], or a little later, on the goroutine that reads the first UDP sockets: timers that run there wake
+	// nobody up. Without UDP listeners nobody calls it: see Ticks. now is as Message's.
+	Tick func(now int64, out *Out)
+
 	// Refused tells the name of a refusal (a Reason marked "in", or wire's name of a framing fault) and who caused it.
 	Refused func(reason string, from netip.AddrPort)
 }
+
+// TickEvery is the grain of timers that run on Handler.Tick.
+const TickEvery = 10 * time.Millisecond
+
+// Ticks tells whether Run will call Handler.Tick.
+func (t *Transport) Ticks() bool { return len(t.lanes) > 0 && t.handler.Tick != nil }
 
 // A Transport owns the sockets. New binds them, Run works, and when Run returns nothing is left of it.
 type Transport struct {
