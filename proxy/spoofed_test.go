@@ -74,22 +74,6 @@ func TestSpoofedSources(t *testing.T) {
 
 func (q *quiet) held() int64 { return q.Edge.held.Load() }
 
-// peak is the most memory that this process has ever had.
-func peak(t *testing.T) int64 {
-	t.Helper()
-	b, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		t.Skip("no /proc: resident memory can not be read here")
-	}
-	_, line, _ := strings.Cut(string(b), "VmHWM:")
-	line, _, _ = strings.Cut(line, "kB")
-	kb, err := strconv.ParseInt(strings.TrimSpace(line), 10, 64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return kb << 10
-}
-
 // resident is this process's resident memory once garbage has gone back to the system.
 func resident(t *testing.T) int64 {
 	t.Helper()
