@@ -40,6 +40,7 @@ func buildTopology(cfg *config.Config, res *config.Resolved, e *Edge, old *topol
 		if old != nil && i < len(old.listeners) {
 			x.wait = old.listeners[i].wait
 		}
+		x.wait.call.Store(int64(cfg.Limits.Wait))
 		host, port := l.AdvertiseHost, l.AdvertisePort
 		if l.Addr.Port() == 0 && (port == 0 || port == l.Addr.Port()) {
 			port = x.addr.Port()

@@ -44,9 +44,6 @@ type Options struct {
 	Shadow *Shadowing
 	// PoisonBuffers overwrites receive buffers after each batch: tests see at once who kept a slice.
 	PoisonBuffers bool
-
-	// Patient takes no wait for overload: a test's machine may be as busy as it likes, and new work is not refused for it.
-	Patient bool
 }
 
 // Sharing is a running share of the location table: what its owner runs, asks and shows.

@@ -53,12 +53,12 @@ type world struct {
 	log     *slog.Logger
 	ask     func(*location.Table, location.ID, func(*location.Binding)) // the other edges' common memory; nil: there is none
 	tap     Tap
-	timed   bool // nothing is overwritten to find faults
 	phone   *peer
 	legacy  *peer
 	core    *peer
 	out     string // the edge's outside address
 	in      string
+	timed   bool      // nothing is overwritten to find faults
 	servers []*server // that relay its media; none: it does itself, if at all
 }
 
@@ -91,7 +91,8 @@ func newWorld(t *testing.T, tenants ...*policy.Tenant) *world {
 	w.cfg.Platforms.Legacy.Sources = []string{w.legacy.addr()}
 	w.cfg.Platforms.Core.Sources = []string{w.core.addr()}
 	w.cfg.Timers.Probe = 10 * time.Minute
-	w.cfg.Timers.T1 = 4 * time.Second // loopback loses nothing, and the edge need not repeat what a slow machine has yet to read
+	w.cfg.Timers.T1 = 4 * time.Second    // loopback loses nothing, and the edge need not repeat what a slow machine has yet to read
+	w.cfg.Limits.Wait = 10 * time.Second // a machine as busy as may be is no overload
 	w.out, w.in = w.cfg.Listen[0].Address, w.cfg.Listen[1].Address
 	return w
 }
@@ -203,7 +204,7 @@ func (w *world) start() *world {
 			return &Sharing{Run: func(ctx context.Context) error { <-ctx.Done(); return nil }, Ask: func(id location.ID, done func(*location.Binding)) { w.ask(t, id, done) }, State: func() ShareState { return ShareState{Live: true} }}, nil
 		}
 	}
-	e, err := New(Options{Config: &cfg, Share: share, Store: w.store, Log: w.log, Tap: w.tap, Build: "test", PoisonBuffers: !w.timed, Patient: true,
+	e, err := New(Options{Config: &cfg, Share: share, Store: w.store, Log: w.log, Tap: w.tap, Build: "test", PoisonBuffers: !w.timed,
 		Reload: func() (*config.Config, error) { c := w.cfg; return &c, nil }})
 	if err != nil {
 		w.t.Fatal(err)

@@ -34,7 +34,7 @@ const (
 
 var workWords = [works]string{"refresh", "call", "other", "copy"}
 
-// tolerable is how long a message of a class may wait in an edge that is overloaded.
+// tolerable is how long a message of a class may wait in an edge that is overloaded, where limits.wait is what an INVITE has here.
 var tolerable = [works]int64{
 	workRefresh: int64(150 * time.Millisecond),
 	workCall:    int64(40 * time.Millisecond),
@@ -82,12 +82,21 @@ type pressure struct {
 	since  atomic.Int64 // unix ns, of the wait that goes on; 0: there is none
 	last   atomic.Int64 // unix ns, of such a wait
 	over   atomic.Bool  // this listener is overloaded
+	call   atomic.Int64 // ns that an INVITE may wait, by the configuration, and the others in proportion; 0: as in tolerable
+}
+
+// tolerates is how long a message of a class may wait here.
+func (p *pressure) tolerates(c work) int64 {
+	if call := p.call.Load(); call != 0 {
+		return tolerable[c] * call / tolerable[workCall]
+	}
+	return tolerable[c]
 }
 
 // tell notes how long the oldest message of a batch waited; turned: overload began or ended with it.
 func (p *pressure) tell(now, waited int64) (turned bool) {
 	p.waited.Store(waited)
-	if waited <= tolerable[workCopy] {
+	if waited <= p.tolerates(workCopy) {
 		if p.since.Load() != 0 {
 			p.since.Store(0)
 		}
@@ -104,14 +113,11 @@ func (p *pressure) tell(now, waited int64) (turned bool) {
 }
 
 // sheds: what is of this class is to be refused.
-func (p *pressure) sheds(c work) bool { return p.over.Load() && p.waited.Load() > tolerable[c] }
+func (p *pressure) sheds(c work) bool { return p.over.Load() && p.waited.Load() > p.tolerates(c) }
 
 // waited is told by the transport once for every batch of datagrams.
 func (e *Edge) waited(now int64, listener uint16, ns int64) {
-	switch {
-	case e.opts.Patient:
-		return
-	case e.load.idle.Load():
+	if e.load.idle.Load() {
 		ns = 0
 	}
 	l := &e.topo.Load().listeners[listener]

@@ -154,3 +154,20 @@ func TestOverloadLetsPhonesRefresh(t *testing.T) {
 	x.send("REGISTER", "Expires: 300\nUser-Agent: telephone 1.0 (room for Retry-After)\n")
 	stranger.want("SIP/2.0 503")
 }
+
+// limits.wait moves what every class may wait.
+func TestWaitsInProportion(t *testing.T) {
+	p := new(pressure)
+	p.call.Store(4 * tolerable[workCall])
+	for _, c := range []struct {
+		waited                time.Duration
+		copies, others, calls bool // refused
+	}{{39 * time.Millisecond, false, false, false}, {41 * time.Millisecond, true, false, false}, {81 * time.Millisecond, true, true, false}, {161 * time.Millisecond, true, true, true}} {
+		for now := int64(1e18); now < 1e18+2*lasting; now += int64(10 * time.Millisecond) {
+			p.tell(now, int64(c.waited))
+		}
+		if p.sheds(workCopy) != c.copies || p.sheds(workOther) != c.others || p.sheds(workCall) != c.calls || p.sheds(workRefresh) {
+			t.Errorf("waited %v: copies %v, others %v, calls %v", c.waited, p.sheds(workCopy), p.sheds(workOther), p.sheds(workCall))
+		}
+	}
+}

@@ -157,17 +157,29 @@ func (m *Mirror) publish(x *machine) {
 	m.stats.Store(s)
 }
 
-// read hands over what a socket hears of dark cores, until it is closed.
+// read hands over what a socket hears of dark cores, until it is closed. A flood has its share of the machine and no more: what is over
+// that stays in the socket, where the kernel drops it.
 func (m *Mirror) read(s *socket, inbox chan<- arrived) {
 	buf := make([]byte, maxDatagram+1)
 	second, count := int64(0), 0
+	turn, reads := int64(0), 0
 	for {
+		if reads++; reads > perTurn {
+			if rest := turn + int64(readTurn) - m.o.Now(); rest > 0 {
+				time.Sleep(time.Duration(rest))
+			}
+			reads = 0
+		}
 		n, from, err := s.conn.ReadFromUDPAddrPort(buf)
 		if err != nil {
 			if s.closed.Load() {
 				return
 			}
 			continue // an ICMP error of something sent before
+		}
+		now := m.o.Now()
+		if now-turn >= int64(readTurn) {
+			turn, reads = now, 1
 		}
 		from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
 		switch {
@@ -178,8 +190,8 @@ func (m *Mirror) read(s *socket, inbox chan<- arrived) {
 			m.inbox.Add(1)
 			continue
 		}
-		if now := m.o.Now() / int64(time.Second); now != second {
-			second, count = now, 0
+		if sec := now / int64(time.Second); sec != second {
+			second, count = sec, 0
 		}
 		if count++; count > perSecond { // a flood costs the edge's machine no more than reading it
 			m.inbox.Add(1)
@@ -195,7 +207,9 @@ func (m *Mirror) read(s *socket, inbox chan<- arrived) {
 
 const (
 	maxDatagram = 16 << 10 // bytes of a dark core's message that are read
-	perSecond   = 20000    // messages of dark cores per socket
+	perSecond   = 20000    // messages of dark cores per socket that are taken
+	readTurn    = 10 * time.Millisecond
+	perTurn     = 500 // datagrams of anybody that are read in a turn
 )
 
 func (m *Mirror) dark(from netip.AddrPort) bool {

@@ -43,6 +43,8 @@ func Defaults() Config {
 			KnownRate:   20_000,
 			KnownBurst:  40_000,
 
+			Wait: 40 * time.Millisecond,
+
 			Transactions:    1 << 18,
 			Choices:         1 << 17,
 			Dialogs:         1 << 17,

@@ -170,6 +170,7 @@ var badEdits = []struct{ path, old, new, problem, fix string }{
 	{"limits.exemptBurst", "headers: 64", "exemptBurst: 1", "out of range", "40 to"},
 	{"limits.knownRate", "headers: 64", "knownRate: 1", "out of range", "20 to"},
 	{"limits.knownBurst", "headers: 64", "knownBurst: 1", "out of range", "20000 to"},
+	{"limits.wait", "headers: 64", "wait: 1ms", "out of range", "10ms to 10s"},
 	{"limits.transactions", "headers: 64", "transactions: 1", "out of range", "1024 to"},
 	{"limits.choices", "headers: 64", "choices: 100000", "not a power of two", "131072"},
 	{"limits.dialogs", "headers: 64", "dialogs: 100000", "not a power of two", "131072"},

@@ -1,5 +1,7 @@
 package config
 
+import "time"
+
 // Limits bound everything that a peer can make the edge keep or do.
 type Limits struct {
 	// Of one message (bytes, but for Headers). What is larger is refused with a named reason.
@@ -24,6 +26,9 @@ type Limits struct {
 	ExemptBurst int `mapstructure:"exemptBurst"`
 	KnownRate   int `mapstructure:"knownRate"`
 	KnownBurst  int `mapstructure:"knownBurst"`
+
+	// Of what lies in a socket while an edge can not do all: how long an INVITE may. Others have more or less, in proportion.
+	Wait time.Duration `mapstructure:"wait"`
 
 	// Of tables (entries) and files.
 	Transactions    int   `mapstructure:"transactions"`

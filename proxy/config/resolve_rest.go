@@ -105,6 +105,7 @@ func (r *resolver) numbers() {
 			r.fault("limits."+b.key, fmt.Sprintf("%d is out of range", b.n), fmt.Sprintf("write %d to %d", b.min, max(b.min, b.max)))
 		}
 	}
+	r.duration("limits.wait", l.Wait, 10*time.Millisecond, 10*time.Second)
 	r.powerOfTwo("limits.choices", l.Choices)
 	r.powerOfTwo("limits.dialogs", l.Dialogs)
 }

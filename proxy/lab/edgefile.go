@@ -87,6 +87,7 @@ limits:
   connectionsPerSource: 512
   sourceRate: 500
   sourceBurst: 1000
+  wait: 10s
   transactions: 4096
   choices: 4096
   dialogs: 4096

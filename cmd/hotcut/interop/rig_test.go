@@ -165,7 +165,7 @@ keys: {{.Keys}}
   core: {targets: [{{.Core}}], sources: [{{.CoreSources}}]{{with .Dark}}, dark: [{{.}}]{{end}}}
 admin: {socket: {{.Socket}}, metrics: ""}
 {{with .Media}}media: {{.}}
-{{end}}limits: {sourceRate: 10000, sourceBurst: 10000, exemptRate: 10000, exemptBurst: 10000}
+{{end}}limits: {sourceRate: 10000, sourceBurst: 10000, exemptRate: 10000, exemptBurst: 10000, wait: 10s} # the machine may be as busy as may be
 {{with .Probe}}timers: {probe: {{.}}}
 {{end}}`))
 
