@@ -10,6 +10,7 @@ import (
 type lately struct {
 	at    map[string]*place // by placeOf
 	count int
+	full  int64 // when a leg was last not noted, for want of room
 }
 
 type place struct {
@@ -19,7 +20,7 @@ type place struct {
 
 const (
 	remembered = 4 * nearby
-	maxLately  = 4096 // legs of a tenant: while there are more, no leg without a call is believed to be another's
+	maxLately  = 4096 // legs of a tenant: while there are more, and a moment after, no leg without a call is believed to be another's
 )
 
 // placeOf is the same for all destinations that sameParty holds for one.
@@ -46,6 +47,7 @@ func (y *lately) place(dest string) *place {
 // live notes a live leg. It casts doubt on pairs that were believed.
 func (y *lately) live(l *liveLeg) {
 	if y.count >= maxLately {
+		y.full = l.began
 		return
 	}
 	p := y.place(l.dest)
@@ -61,6 +63,7 @@ func (y *lately) live(l *liveLeg) {
 // dark notes a leg of the dark core, likewise.
 func (y *lately) dark(tw *twin) {
 	if y.count >= maxLately {
+		y.full = tw.began
 		return
 	}
 	p := y.place(tw.dest)
@@ -75,7 +78,7 @@ func (y *lately) dark(tw *twin) {
 
 // alone: nothing else that arrived there comes into question for either of two legs.
 func (y *lately) alone(tw *twin, l *liveLeg) bool {
-	if y.count >= maxLately {
+	if y.full != 0 && max(tw.began, l.began)-y.full <= int64(2*nearby) { // somebody may be missing here
 		return false
 	}
 	p := y.place(l.dest)

@@ -189,6 +189,13 @@ func TestACorrelationHeaderIsBelievedWhileItIsAlwaysThere(t *testing.T) {
 	}
 }
 
+// foreignLeg is a leg that the dark core sends to a phone for a call of another edge.
+func (w *world) foreignLeg(from, token string) *coreLeg {
+	near := &coreLeg{c: w.core, final: 1, invite: []byte("INVITE sip:1002@acme.example SIP/2.0\r\nVia: SIP/2.0/UDP 1.2.3.4;branch=z9hG4bKq\r\nFrom: " + from + ";tag=q\r\n" +
+		"To: <sip:1002@acme.example>\r\nCall-ID: q\r\nCSeq: 1 INVITE\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n")}
+	return w.core.call(near, w.sinkURI(token))
+}
+
 // A far leg whose call another edge has still has its twin: by who calls whom and when.
 func TestALegWithoutACallHasATwin(t *testing.T) {
 	w := newWorld(t)
@@ -200,8 +207,7 @@ func TestALegWithoutACallHasATwin(t *testing.T) {
 	k := w.talk("a", "1001", "1002")
 	f := k.farLeg("line2")
 	f.invite()
-	near := &coreLeg{c: w.core, invite: []byte("INVITE sip:1002@acme.example SIP/2.0\r\nVia: SIP/2.0/UDP 1.2.3.4;branch=z9hG4bKq\r\nFrom: <sip:1001@acme.example>;tag=q\r\nTo: <sip:1002@acme.example>\r\nCall-ID: q\r\nCSeq: 1 INVITE\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"), final: 1}
-	l := w.core.call(near, w.sinkURI(token))
+	l := w.foreignLeg("<sip:1001@acme.example>", token)
 	w.run(time.Second)
 	f.fail(486)
 	w.run(time.Second)
@@ -228,8 +234,7 @@ func TestALegWithoutACallIsCompared(t *testing.T) {
 	k := w.talk("a", "1001", "1002")
 	f := k.farLeg("line2")
 	f.invite()
-	near := &coreLeg{c: w.core, invite: []byte("INVITE sip:1002@acme.example SIP/2.0\r\nVia: SIP/2.0/UDP 1.2.3.4;branch=z9hG4bKq\r\nFrom: <sip:9999@acme.example>;tag=q\r\nTo: <sip:1002@acme.example>\r\nCall-ID: q\r\nCSeq: 1 INVITE\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"), final: 1}
-	l := w.core.call(near, w.sinkURI(token))
+	l := w.foreignLeg("<sip:9999@acme.example>", token)
 	w.run(time.Second)
 	f.fail(486)
 	w.run(nearby + time.Second)
@@ -280,8 +285,7 @@ func TestALegThatIsSecondsEarlyHasACallee(t *testing.T) {
 	var token string
 	for token = range w.m.tokens {
 	}
-	near := &coreLeg{c: w.core, invite: []byte("INVITE sip:1002@acme.example SIP/2.0\r\nVia: SIP/2.0/UDP 1.2.3.4;branch=z9hG4bKq\r\nFrom: <sip:1001@acme.example>;tag=q\r\nTo: <sip:1002@acme.example>\r\nCall-ID: q\r\nCSeq: 1 INVITE\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"), final: 1}
-	l := w.core.call(near, w.sinkURI(token))
+	l := w.foreignLeg("<sip:1001@acme.example>", token)
 	w.run(2 * time.Second)
 	f := w.talk("a", "1001", "1002").farLeg("line2")
 	f.invite()

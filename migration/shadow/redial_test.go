@@ -83,9 +83,7 @@ func redials(t *testing.T, seed uint64) (compared, alone int) {
 		}
 		if copied {
 			w.at(max(at+slow+time.Duration(r.IntN(60))*ms, 0), func() {
-				near := &coreLeg{c: w.core, invite: fmt.Appendf(nil, "INVITE sip:1002@acme.example SIP/2.0\r\nVia: SIP/2.0/UDP 1.2.3.4;branch=z9hG4bKq\r\nFrom: \"n%d\" <sip:1001@acme.example>;tag=q\r\n"+
-					"To: <sip:1002@acme.example>\r\nCall-ID: q\r\nCSeq: 1 INVITE\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n", i), final: 1}
-				l := w.core.call(near, w.sinkURI(token))
+				l := w.foreignLeg(fmt.Sprintf("\"n%d\" <sip:1001@acme.example>", i), token)
 				if lives {
 					o.dark = l
 				}
