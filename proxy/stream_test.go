@@ -144,6 +144,27 @@ func TestPhoneOverTCP(t *testing.T) {
 }
 
 // reversed is an in-dialog request of the callee, by the route set of the INVITE as it came.
+// An edge without any datagrams has its timers all the same: a platform that says nothing for 200 ms gets the phone a 100.
+func TestTimersWithoutDatagrams(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, tenant("acme", policy.StageLegacy))
+	w.cfg.Listen = nil
+	out, _ := w.tcpListen()
+	l, err := net.Listen("tcp", home+":"+freePort(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close() // its backlog takes what is sent, and nobody answers
+	target := []config.Target{{Name: "t1", URI: "sip:" + l.Addr().String() + ";transport=tcp"}}
+	w.cfg.Platforms.Legacy.Targets, w.cfg.Platforms.Legacy.Sources = target, []string{l.Addr().String()}
+	w.cfg.Platforms.Core.Targets, w.cfg.Platforms.Core.Sources = nil, nil
+	w.start()
+	p := w.dial(out)
+	c := &call{w: w, by: w.phone, id: "one", domain: "acme.example", to: "<sip:bob@acme.example>"}
+	p.send(p.tcp(c.request("INVITE", 1, "sip:bob@acme.example", ""), w.phone))
+	p.want("SIP/2.0 100")
+}
+
 func reversed(ack, inv message, from, method, contact string) string {
 	return fmt.Sprintf("%s sip:anna@%s SIP/2.0\nVia: SIP/2.0/UDP %s;branch=z9hG4bKrev%s\nRoute: %s\nMax-Forwards: 70\nFrom: %s\nTo: %s\nCall-ID: %s\nCSeq: 9 %s\nContent-Length: 0\n\n",
 		method, contact, from, method, strings.Join(inv.headers("Record-Route"), ", "), ack.headers("To")[0], ack.headers("From")[0], ack.headers("Call-ID")[0], method)

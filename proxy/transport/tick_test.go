@@ -1,0 +1,62 @@
+package transport
+
+import (
+	"testing"
+	"time"
+)
+
+// A datagram that lies in its socket while the one before is handled has waited that long when it is read.
+func TestWaitedIsWhatTheKernelSaw(t *testing.T) {
+	const lies = 30 * time.Millisecond
+	began, release := make(chan struct{}), make(chan struct{})
+	waits := make(chan int64, 2)
+	first := true
+	tr := start(t, []Spec{udpSpec("127.0.0.1:0")}, Handler{
+		Message: func(int64, Peer, []byte, *Out) {
+			if first {
+				first = false
+				close(began)
+				<-release
+			}
+		},
+		Waited: func(_ int64, _ uint16, ns int64) { waits <- ns },
+	}, Limits{})
+	c := socket(t, "127.0.0.1:0")
+	send(t, c, tr.Addr(0), "one")
+	event(t, began)
+	event(t, waits)
+	at := time.Now()
+	send(t, c, tr.Addr(0), "two")
+	<-time.After(lies) // the wait is what is measured
+	close(release)
+	got := time.Duration(event(t, waits))
+	if most := time.Since(at); got < lies*9/10 || got > most {
+		t.Errorf("it is said to have waited %s, and lay there for %s to %s", got, lies, most)
+	}
+}
+
+// The handler's timers tick on a lane that hears nothing; without UDP there is no lane.
+func TestTicks(t *testing.T) {
+	ticks := make(chan int64, 100)
+	h := Handler{Tick: func(now int64, _ *Out) {
+		select {
+		case ticks <- now:
+		default:
+		}
+	}}
+	tr := start(t, []Spec{udpSpec("127.0.0.1:0")}, h, Limits{})
+	if !tr.Ticks() {
+		t.Error("a transport with a UDP socket says that it does not tick")
+	}
+	last := event(t, ticks)
+	for range 5 {
+		now := event(t, ticks)
+		if now-last < int64(TickEvery) {
+			t.Errorf("two ticks within %s", time.Duration(now-last))
+		}
+		last = now
+	}
+	if tr := start(t, []Spec{tcpSpec("127.0.0.1:0")}, h, Limits{}); tr.Ticks() {
+		t.Error("a transport without UDP says that it ticks")
+	}
+}
