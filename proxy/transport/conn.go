@@ -33,8 +33,9 @@ var (
 // only as long as an append takes.
 //
 // Invariants: queued-written bytes wait here, never more than Limits.Queue. marks has the end of every message of which
-// the kernel has not taken the last byte; when the connection dies these, and no others, are reported as failed, once. dead
-// is set once, under mu, and nothing is queued after it.
+// the kernel has not taken the last byte; when the connection dies these, and no others, are reported as failed, once. While
+// somebody writes only he knows which these are: who has the right to write when the connection dies reports them as he gives
+// it back. dead is set once, under mu, and nothing is queued after it.
 //
 // Death may be noticed under a caller's locks or inside the reader's callback, where closing would wait for itself: die
 // only marks, reports through the failures' goroutine and expires both deadlines, which brings the owner home to close.
@@ -62,6 +63,7 @@ type conn struct {
 	queued  uint64 // bytes since the start
 	written uint64
 	reason  Reason // of death, if it has one; also readable without mu once dead is set
+	cause   error  // of death
 
 	// Of the goroutine that has writing.
 	sendBuf *[]byte
@@ -142,10 +144,13 @@ func (c *conn) die(reason Reason, err error) {
 		c.mu.Unlock()
 		return
 	}
-	c.reason = reason
+	c.reason, c.cause = reason, err
 	c.dead.Store(true) // publishes reason
-	unsent := c.marks[c.head:]
-	c.marks, c.head, c.queue = nil, 0, nil
+	c.queue = nil
+	var unsent []mark
+	if !c.writing {
+		unsent = c.takeMarks()
+	}
 	nc := c.nc
 	c.mu.Unlock()
 
@@ -153,9 +158,7 @@ func (c *conn) die(reason Reason, err error) {
 		c.t.stats.add(reason, 1)
 	}
 	c.t.conns.forget(c)
-	for _, m := range unsent {
-		c.t.failures.add(c.addressed(m.pooled), m.tag, err)
-	}
+	c.report(unsent)
 	if c.cancel != nil {
 		c.cancel()
 	}
@@ -164,6 +167,31 @@ func (c *conn) die(reason Reason, err error) {
 			nc.SetLinger(0) // it would not read the rest either: let the kernel forget it
 		}
 		nc.SetDeadline(time.Unix(1, 0))
+	}
+}
+
+// release gives writing back on a dead connection, and reports what was not written.
+func (c *conn) release() {
+	c.mu.Lock()
+	var unsent []mark
+	if c.writing && c.dead.Load() {
+		c.writing = false
+		unsent = c.takeMarks()
+	}
+	c.mu.Unlock()
+	c.report(unsent)
+}
+
+// takeMarks is called under mu.
+func (c *conn) takeMarks() []mark {
+	unsent := c.marks[c.head:]
+	c.marks, c.head = nil, 0
+	return unsent
+}
+
+func (c *conn) report(unsent []mark) {
+	for _, m := range unsent {
+		c.t.failures.add(c.addressed(m.pooled), m.tag, c.cause)
 	}
 }
 

@@ -78,12 +78,14 @@ func (c *conn) flush() {
 	c.mu.Unlock()
 	if err := c.raw.Control(c.writeNowFunc); err != nil {
 		c.die(reasonNone, err)
+		c.release()
 	}
 }
 
 func (c *conn) writeNow(fd uintptr) {
-	if !c.writeSome(fd) {
-		c.t.spawn(c.waitAndWrite) // keeps writing; refused only when Run ends, and the connection with it
+	if !c.writeSome(fd) && !c.t.spawn(c.waitAndWrite) { // which keeps writing; refused only when Run ends
+		c.die(reasonNone, ErrClosed)
+		c.release()
 	}
 }
 
@@ -102,6 +104,7 @@ func (c *conn) writeSome(fd uintptr) bool {
 			return false
 		default:
 			c.die(reasonOf(errno), errno)
+			c.release()
 			return true
 		}
 	}
@@ -118,8 +121,13 @@ func (c *conn) nextBuffer() bool {
 		c.sendBuf, c.sending = nil, nil
 	}
 	c.mu.Lock()
+	if c.dead.Load() {
+		c.mu.Unlock()
+		c.release()
+		return false
+	}
 	defer c.mu.Unlock()
-	if c.queue == nil || c.dead.Load() {
+	if c.queue == nil {
 		c.writing = false
 		return false
 	}
@@ -154,7 +162,7 @@ func (c *conn) waitAndWrite() {
 		before := c.progress()
 		c.nc.SetWriteDeadline(time.Now().Add(c.t.limits.Write))
 		if c.dead.Load() { // die's deadline may have been overwritten
-			return
+			break
 		}
 		err := c.raw.Write(c.writeSomeFunc)
 		switch {
@@ -166,6 +174,7 @@ func (c *conn) waitAndWrite() {
 			c.die(WriteTimeout, ErrWriteTimeout)
 		}
 	}
+	c.release()
 }
 
 // reasonOf names a socket's error: ETIMEDOUT is what the kernel says of a peer that acknowledges nothing (TCP_USER_TIMEOUT) or
