@@ -292,7 +292,7 @@ func (c *call) finish() {
 	case m.recorded != nil:
 		m.recorded(live)
 	case m.o.Verdict != nil:
-		m.o.Verdict(m.o.Judge(live, shadow), live, shadow)
+		m.o.Verdict(m.o.Judge(live, shadow))
 	}
 	c.release()
 	for _, l := range c.far {

@@ -21,7 +21,8 @@
 // One goroutine owns everything (machine): an event (a tapped message, a datagram of a dark core, a timer) and the time go
 // in, datagrams come out. It reads no clock and no socket, so a simulation runs thousands of calls in virtual time with
 // every loss and order that a seed asks for. Around it: the tap's ring, one reading goroutine per socket that hands datagrams
-// over by a bounded channel, and sends that never wait.
+// over by a bounded channel, and sends that never wait. After each message, and between the steps of a comparison, it offers its processor
+// to whoever is more urgent (Options.Yield): without that a live message that comes meanwhile waits for as long as the copies want.
 //
 // Where to find things: machine.go takes the events. A live call: call.go (its life), live.go (a far leg), exchange.go (what is handed
 // over). The caller's side: agent.go and lockstep.go, the table of rules. The callee's: sink.go (who is let in), twin.go, pair.go (whose

@@ -53,7 +53,7 @@ func (m *machine) judgeLeg(tw *twin) {
 	a.Far, b.Far = []record.Leg{l.tape.leg()}, []record.Leg{tw.tape.leg()}
 	b.Far[0].Messages = unexplained(a.Far[0].Messages, b.Far[0].Messages, false, l.ended())
 	m.stats.Legs++
-	m.o.Verdict(m.o.Judge(&a, &b), &a, &b)
+	m.o.Verdict(m.o.Judge(&a, &b))
 }
 
 // unexplained marks the requests of the dark core that the live leg shows none of: more of a method than there. up: in which direction the

@@ -6,17 +6,22 @@ import (
 	"github.com/hotcut/hotcut/policy"
 )
 
-// judge is the verdict of two exchanges: their records, redacted with the mirror's secret, under the rules.
-func (o *Options) judge(live, shadow *record.Exchange) *compare.Verdict {
+func (o *Options) redactor(tenant string) *record.Redactor {
+	country := ""
+	if s := o.Policy(); s != nil {
+		country = countryOf(s, tenant)
+	}
+	return record.NewRedactor(o.Secret, tenant, country).Yielding(o.Yield)
+}
+
+// judge is the verdict of two exchanges under the rules, and what is kept of them: both are redacted first, with the mirror's secret.
+func (o *Options) judge(live, shadow *record.Exchange) (v *compare.Verdict, liveKept, shadowKept *record.Exchange) {
 	var p *record.Profile
 	if o.Profile != nil {
 		p = o.Profile(live.Tenant)
 	}
-	country := ""
-	if s := o.Policy(); s != nil {
-		country = countryOf(s, live.Tenant)
-	}
-	r := record.NewRedactor(o.Secret, live.Tenant, country)
+	r := o.redactor(live.Tenant)
+	live, shadow = r.Exchange(live), r.Exchange(shadow)
 	rules := o.Rules
 	switch {
 	case rules != nil:
@@ -25,9 +30,11 @@ func (o *Options) judge(live, shadow *record.Exchange) *compare.Verdict {
 	default:
 		rules = compare.Rules
 	}
-	v := compare.Judge(record.Of(live, p, r), record.Of(shadow, p, r), rules)
+	a, b := record.Of(live, p, r), record.Of(shadow, p, r)
+	o.Yield()
+	v = compare.Judge(a, b, rules)
 	v.Edge, v.Build, v.Rev = o.Edge, shadow.Build, live.Rev
-	return v
+	return v, live, shadow
 }
 
 func countryOf(s *policy.Snapshot, tenant string) string {

@@ -1,6 +1,8 @@
 package shadow
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -27,9 +29,15 @@ func TestTheVerdictOfARightAndAWrongDarkCore(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var verdicts []*compare.Verdict
+			var told []record.Message
+			yields := 0
 			w := newWorld(t, func(o *Options) {
 				o.Judge = nil
-				o.Verdict = func(v *compare.Verdict, _, _ *record.Exchange) { verdicts = append(verdicts, v) }
+				o.Yield = func() { yields++ }
+				o.Verdict = func(v *compare.Verdict, live, shadow *record.Exchange) {
+					verdicts = append(verdicts, v)
+					told = slices.Concat(live.Near.Messages, shadow.Near.Messages)
+				}
 			})
 			w.phones = []tap.Binding{{ID: "b1", AoR: "sip:1002@acme.example", User: "1002", Here: true}}
 			w.run(lookEvery + time.Second)
@@ -55,6 +63,14 @@ func TestTheVerdictOfARightAndAWrongDarkCore(t *testing.T) {
 			w.run(time.Minute)
 			if len(verdicts) != 1 {
 				t.Fatalf("%d verdicts", len(verdicts))
+			}
+			if yields < 2*len(told) {
+				t.Errorf("%d turns for others in a comparison of %d messages", yields, len(told))
+			}
+			for _, m := range told {
+				if len(m.Raw) == 0 || strings.Contains(string(m.Raw), "acme.example") {
+					t.Errorf("this leaves the mirror:\n%s", m.Raw)
+				}
 			}
 			v := verdicts[0]
 			if v.Missing != "" {

@@ -101,12 +101,14 @@ func (m *Mirror) loop(ctx context.Context, x *machine, socks []*socket, inbox <-
 			buf, busy = b, true
 			if until == 0 {
 				x.tapped(now, &ev, b)
+				m.o.Yield()
 			}
 		}
 		for range atOnce {
 			select {
 			case a := <-inbox:
 				x.received(now, a.from, a.raw)
+				m.o.Yield()
 				busy = true
 				continue
 			default:
@@ -142,6 +144,7 @@ func (m *Mirror) flush(x *machine, socks []*socket) {
 			x.drop(DropSend)
 		}
 		d.raw = nil
+		m.o.Yield()
 	}
 	x.out = x.out[:0]
 }

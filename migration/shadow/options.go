@@ -36,12 +36,16 @@ type Options struct {
 	// Answer is the header line (with its CRLF) that answers a dark core's challenge for an address-of-record, from what the edge was given to
 	// know (HA1); "": it does not know. nil: the dark core trusts the edge, and where it asks all the same the comparison ends there.
 	Answer func(challenge *wire.Message, method, uri, aor string) string
-	// Verdict is told of every finished call, on the mirror's goroutine: it must be quick, and keep the exchanges if it will.
+	// Verdict is told of every finished call what Judge said, on the mirror's goroutine: it must be quick, and keep the exchanges if it will.
 	Verdict func(v *compare.Verdict, live, shadow *record.Exchange)
-	Alarm   func(what string, err error)                         // what: "shadow_escape" and "shadow_fault" (mirroring has stopped)
-	Rules   []compare.Rule                                       // nil: those of the tenant's profile
-	Profile func(tenant string) *record.Profile                  // how its platforms' habits are read; nil, or a nil result: the defaults
-	Judge   func(live, shadow *record.Exchange) *compare.Verdict // nil: by Rules and Profile, redacted with Secret
+	Alarm   func(what string, err error)        // what: "shadow_escape" and "shadow_fault" (mirroring has stopped)
+	Rules   []compare.Rule                      // nil: those of the tenant's profile
+	Profile func(tenant string) *record.Profile // how its platforms' habits are read; nil, or a nil result: the defaults
+	// Yield is called on the mirror's goroutine after each message and between the steps of a comparison, some tens of microseconds apart: calls
+	// that share its processors have their turn. nil: nothing.
+	Yield func()
+	// Judge compares two exchanges and returns them as they may be kept; nil: by Rules and Profile, redacted with Secret.
+	Judge func(live, shadow *record.Exchange) (v *compare.Verdict, liveKept, shadowKept *record.Exchange)
 
 	Memory   int64         // bytes of messages that are kept, of all calls; 64 MiB
 	Calls    int           // shadow calls at a time; 4,096
@@ -74,6 +78,9 @@ func (o *Options) defaults() {
 	set(&o.RegisterPer, 50)
 	if o.Judge == nil {
 		o.Judge = o.judge
+	}
+	if o.Yield == nil {
+		o.Yield = func() {}
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

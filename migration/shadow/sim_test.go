@@ -82,7 +82,9 @@ func newWorld(t testing.TB, change ...func(*Options)) *world {
 		delay: func() time.Duration { return 5 * time.Millisecond }, lost: func() bool { return false }}
 	o := Options{Edge: "edge1", Boot: "b", Sockets: []netip.AddrPort{sinkAddr}, Dark: []Dark{{Name: "dark", Addr: darkAddr, Build: "core-1"}},
 		Policy: func() *policy.Snapshot { return w.snap }, Bindings: func(string) []tap.Binding { return w.phones }, Secret: []byte("0123456789abcdef"),
-		Judge: func(live, shadow *record.Exchange) *compare.Verdict { return &compare.Verdict{} },
+		Judge: func(live, shadow *record.Exchange) (*compare.Verdict, *record.Exchange, *record.Exchange) {
+			return &compare.Verdict{}, live, shadow
+		},
 		Verdict: func(_ *compare.Verdict, live, shadow *record.Exchange) {
 			w.judged = append(w.judged, judged{live, shadow})
 		},

@@ -57,6 +57,8 @@ type Exchange struct {
 	Notes      []string `json:"notes,omitempty"`      // Note... constants
 	Unpaired   string   `json:"unpaired,omitempty"`   // why a far leg has no partner on the other side
 	Incomplete string   `json:"incomplete,omitempty"` // why the messages do not show the whole call
+
+	redacted bool // by Redactor.Exchange
 }
 
 // Notes of an Exchange: what its other side or its reader must know.

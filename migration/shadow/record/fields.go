@@ -110,8 +110,8 @@ func isIndex(b []byte) bool {
 	return true
 }
 
-// redactURI writes a URI anew, as sip or sips: those that phones and trunks call each other by.
-func (r *Redactor) redactURI(b []byte) string {
+// makeURI writes a URI anew, as sip or sips: those that phones and trunks call each other by.
+func (r *Redactor) makeURI(b []byte) string {
 	u, ok := wire.ParseURI(b)
 	scheme := u.Scheme.Of(b)
 	switch {

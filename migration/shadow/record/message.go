@@ -2,6 +2,7 @@ package record
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 	"strconv"
 
@@ -13,7 +14,12 @@ import (
 // was one stays), credentials, nonces, keys, text, dates, products, unknown headers, bodies of unknown types. CSeq and
 // RSeq keep four digits, times four significant ones. What does not scan gives nil. A copy of a copy is the same copy.
 func (r *Redactor) Message(raw []byte) []byte {
-	m := new(wire.Message)
+	var m *wire.Message
+	if r.mem != nil {
+		m = &r.mem.m
+	} else {
+		m = new(wire.Message)
+	}
 	if m.Scan(raw, nil) != wire.FaultNone {
 		return nil
 	}
@@ -44,14 +50,25 @@ func (r *Redactor) Message(raw []byte) []byte {
 	return append(w.out, body...)
 }
 
-// Exchange is x as it may be kept: with redacted messages, targets and Call-ID. Messages that do not scan are left empty.
+// Exchange is x as it may be kept: with redacted messages, targets and Call-ID. Messages that do not scan are left empty; an
+// exchange of more than is read is incomplete. One that Exchange made stays the same, with its messages.
 func (r *Redactor) Exchange(x *Exchange) *Exchange {
+	if x.redacted {
+		return x
+	}
+	r = r.remembering()
 	out := *x
+	out.redacted = true
 	out.CallID = r.CallID(x.CallID)
 	out.Near = r.leg(&x.Near)
 	out.Far = make([]Leg, 0, min(len(x.Far), maxLegs))
+	large := len(x.Far) > maxLegs || len(x.Near.Messages) > maxMessages
 	for i := range x.Far[:min(len(x.Far), maxLegs)] {
+		large = large || len(x.Far[i].Messages) > maxMessages
 		out.Far = append(out.Far, r.leg(&x.Far[i]))
+	}
+	if large {
+		out.Incomplete = cmp.Or(x.Incomplete, MissingTooLarge)
 	}
 	return &out
 }
@@ -64,6 +81,7 @@ func (r *Redactor) leg(l *Leg) Leg {
 	out.Messages = slices.Clone(l.Messages[:min(len(l.Messages), maxMessages)])
 	for i := range out.Messages {
 		out.Messages[i].Raw = r.Message(out.Messages[i].Raw)
+		r.pause()
 	}
 	return out
 }

@@ -27,8 +27,9 @@ func Of(x *Exchange, p *Profile, r *Redactor) *Call {
 	if p == nil {
 		p = new(Profile)
 	}
+	x = r.Exchange(x)
 	o := reading{x: x, p: p, r: r, near: r.read(&x.Near)}
-	for i := range x.Far[:min(len(x.Far), maxLegs)] {
+	for i := range x.Far {
 		o.far = append(o.far, r.read(&x.Far[i]))
 	}
 	slices.SortStableFunc(o.far, func(a, b *leg) int { return cmp.Compare(a.at, b.at) })
@@ -62,10 +63,6 @@ func (o *reading) call() *Call {
 		o.c.Missing = cmp.Or(o.c.Missing, MissingRequest)
 		return o.c
 	}
-	long := func(l Leg) bool { return len(l.Messages) > maxMessages }
-	if len(x.Far) > maxLegs || long(x.Near) || slices.ContainsFunc(x.Far, long) {
-		o.c.Missing = cmp.Or(o.c.Missing, MissingTooLarge)
-	}
 	o.nearLeg()
 	o.farLegs()
 	o.features()
@@ -78,9 +75,6 @@ const MethodLeg = "LEG"
 // legOnly reads what the platform sent out: who is calling, and how it was described. What came of it is the callee's doing.
 func (o *reading) legOnly() {
 	l := o.far[0]
-	if len(l.Messages) > maxMessages {
-		o.c.Missing = cmp.Or(o.c.Missing, MissingTooLarge)
-	}
 	o.from = l.at
 	o.farLegs()
 	f := o.c.Far[0]
@@ -106,14 +100,15 @@ type message struct {
 	unexpected bool
 }
 
-// read reads the messages of a leg. The request that began it is the last one from the calling side, outside of a dialog,
+// read reads the redacted messages of a leg. The request that began it is the last one from the calling side, outside of a dialog,
 // of the method of the first such.
 func (r *Redactor) read(l *Leg) *leg {
 	out := &leg{Leg: l}
-	for i := range l.Messages[:min(len(l.Messages), maxMessages)] {
+	for i := range l.Messages {
+		r.pause()
 		in := &l.Messages[i]
 		m := &message{at: in.At, upstream: in.Upstream, unexpected: in.Unexpected}
-		if raw := r.Message(in.Raw); raw == nil || m.Scan(raw, nil) != wire.FaultNone {
+		if len(in.Raw) == 0 || m.Scan(in.Raw, nil) != wire.FaultNone {
 			out.broken++
 			continue
 		}

@@ -75,6 +75,8 @@ const maxDigits = 99
 type Redactor struct {
 	key     []byte // nil: every token is the same
 	numbers func(dst []byte, user string) []byte
+	mem     *memory // nil: of several goroutines
+	yield   func()  // may be nil
 }
 
 // NewRedactor returns the redactor of a tenant. country is its calling code ("49"), for numbers without one; "" knows
@@ -93,7 +95,18 @@ func NewRedactor(key []byte, tenant, country string) *Redactor {
 // WithNumbers is r with another reading of dialled numbers: it appends "+E164" to dst[:0], or nothing for what is no number.
 // policy.Record.Normalise knows a tenant's area and its prefix for an outside line, which a country alone does not.
 func (r *Redactor) WithNumbers(numbers func(dst []byte, user string) []byte) *Redactor {
-	return &Redactor{key: r.key, numbers: numbers}
+	return &Redactor{key: r.key, numbers: numbers, yield: r.yield}
+}
+
+// Yielding is r that calls f after each message of an exchange that it redacts or reads: who has something more urgent has its turn.
+func (r *Redactor) Yielding(f func()) *Redactor {
+	return &Redactor{key: r.key, numbers: r.numbers, mem: r.mem, yield: f}
+}
+
+func (r *Redactor) pause() {
+	if r.yield != nil {
+		r.yield()
+	}
 }
 
 // CallID is the token of a Call-ID.
@@ -227,15 +240,11 @@ const (
 	tokenSize = 12
 )
 
-// token is 48 bits of an HMAC in twelve consonants: no digits that could pass for a number, no vowels that make words.
-func (r *Redactor) token(kind, value string) string {
+// makeToken is 48 bits of an HMAC in twelve consonants: no digits that could pass for a number, no vowels that make words.
+func (r *Redactor) makeToken(kind, value string) string {
 	var sum [sha256.Size]byte
 	if r.key != nil {
-		h := hmac.New(sha256.New, r.key)
-		h.Write([]byte(kind))
-		h.Write([]byte{0})
-		h.Write([]byte(value))
-		h.Sum(sum[:0])
+		r.sum(sum[:0], kind, value)
 	}
 	out := hex.AppendEncode(make([]byte, 0, tokenSize), sum[:tokenSize/2])
 	for i, c := range out {

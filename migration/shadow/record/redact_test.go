@@ -113,6 +113,34 @@ func TestRedactedIsRedacted(t *testing.T) {
 	}
 }
 
+// What is remembered over an exchange changes nothing, who is more urgent has a turn after each message, and what is redacted is not redacted
+// again.
+func TestAnExchangeIsRedactedLikeItsMessages(t *testing.T) {
+	for _, c := range loadCorpus(t) {
+		yields, messages := 0, 0
+		r := c.redactor().Yielding(func() { yields++ })
+		kept := r.Exchange(c.x)
+		legs := append([]Leg{c.x.Near}, c.x.Far...)
+		for i, l := range append([]Leg{kept.Near}, kept.Far...) {
+			messages += len(l.Messages)
+			for j, m := range l.Messages {
+				if want := c.redactor().Message(legs[i].Messages[j].Raw); !bytes.Equal(m.Raw, want) {
+					t.Errorf("%s: leg %d message %d:\n%s\nis not\n%s", c.file, i, j, m.Raw, want)
+				}
+			}
+		}
+		if yields != messages {
+			t.Errorf("%s: %d turns for others in %d messages", c.file, yields, messages)
+		}
+		if again := r.Exchange(kept); again != kept || yields != messages {
+			t.Errorf("%s was redacted twice", c.file)
+		}
+		if Of(kept, c.p, r); yields != 2*messages {
+			t.Errorf("%s: %d turns for others while %d messages were read", c.file, yields-messages, messages)
+		}
+	}
+}
+
 func TestKeptExchangesSurviveJSON(t *testing.T) {
 	for _, c := range loadCorpus(t) {
 		r := c.redactor()

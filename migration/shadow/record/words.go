@@ -17,10 +17,17 @@ func list(all string) words {
 
 // word is the list's spelling of b, in any case, or "".
 func (w words) word(b []byte) string {
-	if len(b) > 64 {
+	var lower [64]byte
+	if len(b) > len(lower) {
 		return ""
 	}
-	return w[strings.ToLower(string(b))]
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		lower[i] = c
+	}
+	return w[string(lower[:len(b)])]
 }
 
 var (

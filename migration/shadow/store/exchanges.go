@@ -85,7 +85,7 @@ func (e *Exchanges) Append(x *Example) error {
 	if err := checkTenant(x.Verdict.Tenant); err != nil {
 		return err
 	}
-	line, err := json.Marshal(x)
+	line, err := encodeExample(x, e.o.Yield)
 	if err != nil {
 		return err
 	}
@@ -96,10 +96,7 @@ func (e *Exchanges) Append(x *Example) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	path := e.current(fileName(x.Verdict.Tenant))
-	if err := os.MkdirAll(filepath.Dir(path), dirMode); err != nil {
-		return err
-	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, fileMode)
+	f, err := openAppending(path)
 	if err != nil {
 		return err
 	}
@@ -110,6 +107,19 @@ func (e *Exchanges) Append(x *Example) error {
 		delete(e.open, fileName(x.Verdict.Tenant)) // a torn line ends its file
 	}
 	return errors.Join(err, e.bound())
+}
+
+// openAppending opens a file anew for each line: whoever purges a tenant removes it, and nothing may be written after that to where it was.
+func openAppending(path string) (*os.File, error) {
+	const flags = os.O_WRONLY | os.O_APPEND | os.O_CREATE
+	f, err := os.OpenFile(path, flags, fileMode)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := os.MkdirAll(filepath.Dir(path), dirMode); err != nil {
+			return nil, err
+		}
+		f, err = os.OpenFile(path, flags, fileMode)
+	}
+	return f, err
 }
 
 // current is the file to append to: another one when it is full or a day old.

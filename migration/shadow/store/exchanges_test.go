@@ -1,6 +1,8 @@
 package store
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -188,4 +190,24 @@ func FuzzScan(f *testing.F) {
 			t.Errorf("%q, want %q", got, want)
 		}
 	})
+}
+
+// In steps it is the same line.
+func TestExamplesAreEncodedInSteps(t *testing.T) {
+	v := &compare.Verdict{Tenant: "acme", CallID: "c~bcdfghjklmnp"}
+	x := &record.Exchange{Tenant: "acme", Near: record.Leg{Messages: []record.Message{{At: 1, Raw: []byte("INVITE <a> & }\r\n")}, {At: 2, Raw: []byte{0xff}}}}}
+	for _, e := range []*Example{{Verdict: v}, {Verdict: v, Live: x}, {Verdict: v, Shadow: x}, {Verdict: v, Live: x, Shadow: x}, {Live: x}, {}} {
+		want, err := json.Marshal(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		yields := 0
+		got, err := encodeExample(e, func() { yields++ })
+		if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s, %v\nwant\n%s", got, err, want)
+		}
+		if yields == 0 {
+			t.Error("nobody else had a turn")
+		}
+	}
 }

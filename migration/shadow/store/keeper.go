@@ -60,6 +60,7 @@ type KeeperOptions struct {
 	Every      time.Duration                        // between two writes; 5 s
 	Retention  time.Duration                        // 30 days
 	QueueBytes int64                                // of exchanges that wait; 32 MiB
+	Yield      func()                               // called after each verdict, for who has something more urgent; nil: nothing
 	Log        *slog.Logger
 	Now        func() time.Time
 }
@@ -89,6 +90,9 @@ func NewKeeper(o KeeperOptions) (*Keeper, error) {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Yield == nil {
+		o.Yield = func() {}
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -252,6 +256,7 @@ func (k *Keeper) drain(ctx context.Context, w *writing) {
 	k.mu.Unlock()
 	for _, it := range queue {
 		k.keep(it, w)
+		k.o.Yield()
 	}
 	for d, n := range drops {
 		if d.tenant != "" {

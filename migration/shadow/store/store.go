@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -85,6 +86,7 @@ type Example struct {
 type Options struct {
 	Retention time.Duration // 30 days; at least a minute
 	MaxBytes  int64         // of exchanges on this disk; 1 GiB
+	Yield     func()        // called between the steps of keeping an exchange, for who has something more urgent; nil: nothing
 	Log       *slog.Logger
 	Now       func() time.Time
 }
@@ -94,6 +96,9 @@ func (o *Options) defaults() {
 	o.MaxBytes = cmp.Or(o.MaxBytes, 1<<30)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Yield == nil {
+		o.Yield = func() {}
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -159,6 +164,25 @@ func (x *Example) encode(most int) ([]byte, error) {
 		}
 	}
 	return nil, fmt.Errorf("a verdict of more than %d bytes", most)
+}
+
+// encodeExample is json.Marshal in steps: yield is called between them.
+func encodeExample(x *Example, yield func()) ([]byte, error) {
+	parts := []Example{{Verdict: x.Verdict}, {Live: x.Live}, {Shadow: x.Shadow}}
+	const empty = `{"verdict":null` // how the later parts begin
+	var out []byte
+	for i := range parts {
+		b, err := json.Marshal(&parts[i])
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 {
+			b = b[len(empty):]
+		}
+		out = append(bytes.TrimSuffix(out, []byte("}")), b...)
+		yield()
+	}
+	return out, nil
 }
 
 func decodeExample(b []byte) (*Example, error) {
