@@ -134,6 +134,7 @@ func (a *app) runEdge(ctx context.Context, c *config.Config, read func() (*confi
 	a.opened = store
 	setCollector()
 	log := a.loggerOf(c.Log)
+	setSlices(log)
 	for _, warning := range c.Warnings() {
 		log.Warn("configuration", "warning", warning)
 	}

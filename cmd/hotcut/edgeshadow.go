@@ -99,7 +99,7 @@ func (b *beside) start(ctx context.Context, edge *proxy.Edge, log *slog.Logger) 
 	case b.recorder != nil:
 		b.edge = edge
 		running.Go(func() {
-			if err := b.recorder.Run(ctx); err != nil {
+			if err := aside(func() error { return b.recorder.Run(ctx) }); err != nil {
 				log.Error("nothing is recorded any more", "error", err)
 			}
 		})
@@ -126,7 +126,7 @@ func newEdgeShadow(c *config.Config, log *slog.Logger) (*edgeShadow, error) {
 	o := mirrorOptions(c, res, &s.kept, log)
 	o.Bindings = func(tenant string) []tap.Binding { return s.edge.Bindings(tenant) }
 	o.Answer = shadow.Digest(s.snapshot, func(user, domain, realm string) (digest.Secret, bool) { return s.edge.Secret(user, domain, realm) })
-	o.Verdict = s.verdict
+	o.Verdict, o.Yield = s.verdict, yield
 	if s.mirror, err = shadow.New(o); err != nil {
 		return nil, errors.Join(err, s.kept.store.Close())
 	}
@@ -162,8 +162,8 @@ func newKeeping(c *config.Config, res *config.Resolved, snapshot func() *policy.
 	if k.store, err = store.Open(res.Data, c.State, store.Options{Log: log}); err != nil {
 		return k, err
 	}
-	if k.exchanges, err = store.OpenExchanges(c.State, store.Options{Log: log}); err == nil {
-		k.keeper, err = store.NewKeeper(store.KeeperOptions{Edge: c.Node, Boot: policy.MintKey(), Store: k.store, Exchanges: k.exchanges, Redactor: k.redactor, Log: log})
+	if k.exchanges, err = store.OpenExchanges(c.State, store.Options{Yield: yield, Log: log}); err == nil {
+		k.keeper, err = store.NewKeeper(store.KeeperOptions{Edge: c.Node, Boot: policy.MintKey(), Store: k.store, Exchanges: k.exchanges, Redactor: k.redactor, Yield: yield, Log: log})
 	}
 	if err != nil {
 		return k, errors.Join(err, k.store.Close())
@@ -226,8 +226,8 @@ func (s *edgeShadow) state() proxy.ShadowState {
 func (s *edgeShadow) run(ctx context.Context, log *slog.Logger) {
 	var g errgroup.Group
 	keeping, last := context.WithCancel(context.WithoutCancel(ctx)) // the last calls' verdicts come when the mirror has ended
-	g.Go(func() error { return s.kept.keeper.Run(keeping) })
-	g.Go(func() error { defer last(); return s.mirror.Run(ctx) })
+	g.Go(func() error { return aside(func() error { return s.kept.keeper.Run(keeping) }) })
+	g.Go(func() error { defer last(); return aside(func() error { return s.mirror.Run(ctx) }) })
 	if err := errors.Join(g.Wait(), s.kept.store.Close()); err != nil {
 		log.Error("shadow: nothing is mirrored", "error", err)
 	}

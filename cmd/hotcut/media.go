@@ -201,6 +201,7 @@ func parseNets(flag string, list []string, errs *[]error) (nets []netip.Prefix) 
 // runMedia relays until ctx ends.
 func (a *app) runMedia(ctx context.Context, c node.Config, o mediaOptions) error {
 	log := a.loggerOf(config.Log{Level: o.Log})
+	setSlices(log)
 	events := newMediaEvents()
 	c.Media.OnEvent = events.note
 	n, err := node.New(c)

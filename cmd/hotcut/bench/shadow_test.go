@@ -142,8 +142,11 @@ func judge(w io.Writer, rows [][phases]latencies) {
 			between, with = append(between, us(again)-us(off)), append(with, us(on)-us(off))
 		}
 		half, more, inside := chance(between), median(with), "yes"
-		if math.Abs(more) > half {
+		switch {
+		case more > half:
 			inside = "NO"
+		case more < -half:
+			inside = "less" // a processor that is busy wakes up sooner
 		}
 		fmt.Fprintf(tw, "%s\t%.0f us\t%.0f us\t%.2f\t%+.0f us\t%+.0f to %+.0f us\t%s\t%+.0f to %+.0f us\t%+.0f to %+.0f us\n", q.name, median(offs), median(ons),
 			median(ons)/median(offs), more, -half, half, inside, slices.Min(between), slices.Max(between), slices.Min(with), slices.Max(with))
