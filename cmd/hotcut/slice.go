@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"log/slog"
 	"os"
 	"runtime"
@@ -23,7 +24,7 @@ func setSlices(log *slog.Logger) {
 }
 
 func sliceAll(slice uint64) error {
-	for { // until no thread came between
+	for range 100 { // until no thread came between
 		tasks, err := os.ReadDir("/proc/self/task")
 		if err != nil {
 			return err
@@ -44,6 +45,7 @@ func sliceAll(slice uint64) error {
 			return nil
 		}
 	}
+	return errors.New("the kernel takes the wish and forgets it")
 }
 
 // aside runs f, which works in the same process as calls do and can wait, on a thread that asks for as much as any other program's.
