@@ -58,7 +58,7 @@ func startRelay(t *testing.T, dir string) *relay {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), "HOTCUT_MEDIA_CHILD="+dir)
+	cmd.Env = append(os.Environ(), "HOTCUT_MEDIA_CHILD="+dir, homeOfChild+"="+loopback.String())
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -182,7 +182,7 @@ func TestBrokenJournal(t *testing.T) {
 		t.Fatal(err)
 	}
 	taken := strings.Replace(string(line), `"good"`, `"same ports"`, 1)
-	foreign := strings.Replace(strings.Replace(string(line), `"good"`, `"foreign"`, 1), "127.0.0.2", "127.0.0.9", 1)
+	foreign := strings.Replace(strings.Replace(string(line), `"good"`, `"foreign"`, 1), inside.String(), "127.0.0.9", 1)
 	ended := `{"key":{"CallID":"ended"},"ended":true}`
 	text := strings.Join([]string{"garbage", "{}", string(line), taken, foreign, ended, `{"key":{"CallID":"torn"},"le`}, "\n")
 	if err := os.WriteFile(filepath.Join(o.State, journalName), []byte(text), 0o600); err != nil {

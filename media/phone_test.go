@@ -5,6 +5,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"os"
 	"runtime"
 	"strconv"
 	"sync"
@@ -12,12 +13,23 @@ import (
 	"time"
 )
 
-var loopback = netip.MustParseAddr("127.0.0.1")
+// The relay's addresses are this process's own, for other tests on this machine use the same ports. A child has its parent's.
+var (
+	loopback = func() netip.Addr {
+		if of := os.Getenv(homeOfChild); of != "" {
+			return netip.MustParseAddr(of)
+		}
+		return netip.AddrFrom4([4]byte{127, byte(32 + os.Getpid()>>8&127), byte(os.Getpid()), 1})
+	}()
+	inside = loopback.Next()
+)
+
+const homeOfChild = "HOTCUT_MEDIA_HOME"
 
 // testOptions leave the ports of one test to the next.
 func testOptions() Options {
 	return Options{
-		Outside: loopback, Inside: netip.MustParseAddr("127.0.0.2"), Ports: PortRange{20000, 31999},
+		Outside: loopback, Inside: inside, Ports: PortRange{20000, 31999},
 		MediaNets: []netip.Prefix{netip.MustParsePrefix("127.0.2.0/24")},
 	}
 }
