@@ -68,8 +68,9 @@ func TestNack(t *testing.T) {
 	e = startEdge(t, s, state)
 	wait(t, "a nack in the roster", func() bool {
 		nodes, err := s.Nodes(t.Context())
-		return err == nil && nodes[0].Nack != nil
+		return err == nil && len(nodes) == 1 && nodes[0].Nack != nil
 	})
+	wait(t, "the record before it", func() bool { return e.State().Rev == 2 })
 	n := e.State()
 	if n.Nack.Rev != 3 || !strings.Contains(n.Nack.Reason, "t1.example") || n.Rev != 2 || !e.Current().Tenant("t0").Tenant.RolledBack {
 		t.Errorf("state %+v, nack %+v", n, n.Nack)

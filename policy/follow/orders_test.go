@@ -43,7 +43,7 @@ func TestOverrideSurvivesAndIsReported(t *testing.T) {
 		}
 		until(t, "the roster says so", func() bool {
 			nodes, err := s.Nodes(t.Context())
-			return err == nil && nodes[0].Overrides != nil && nodes[0].Overrides.Tenants["t0"].By == "anna"
+			return err == nil && len(nodes) == 1 && nodes[0].Overrides != nil && nodes[0].Overrides.Tenants["t0"].By == "anna"
 		})
 		h := edit(t, s, 1, "n") // the next rev keeps the order
 		e.untilRev(t, h.Rev)
